@@ -1,0 +1,3 @@
+"""The command line of serverkit."""
+
+__all__: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""For the tests of applications: a real server, started and stopped by the test."""

@@ -1,0 +1,3 @@
+"""A free-threading-native Python application server."""
+
+__all__: tuple[str, ...] = ()
