@@ -1,3 +1,5 @@
 """The command line of serverkit."""
 
-__all__: tuple[str, ...] = ()
+__all__ = ("__version__",)
+
+__version__ = "0.1.0"

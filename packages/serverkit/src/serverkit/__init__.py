@@ -1,3 +1,5 @@
 """A free-threading-native Python application server."""
 
-__all__: tuple[str, ...] = ()
+__all__ = ("__version__",)
+
+__version__ = "0.1.0"
