@@ -79,7 +79,8 @@ def pythons(session: nox.Session) -> None:
     missing = []
     for version in PYTHONS:
         for verb in ("find", "install"):
-            if subprocess.run([UV, "python", verb, "-q", version], check=False).returncode == 0:
+            command = [UV, "python", verb, version]
+            if subprocess.run(command, capture_output=True, check=False).returncode == 0:
                 break
         else:
             missing.append(version)
