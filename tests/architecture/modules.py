@@ -9,7 +9,13 @@ MODULES: dict[str, tuple[str, ...]] = {
     "serverkit_proto": (),
     "serverkit_worker": (),
     "serverkit_supervisor": ("contract",),
-    "serverkit_server": ("testing.pytest_plugin", "testing"),
+    "serverkit_server": (
+        "setting_types",
+        "setting_files",
+        "load",
+        "testing.pytest_plugin",
+        "testing",
+    ),
     "serverkit_cli": (),
     "serverkit": (),
 }

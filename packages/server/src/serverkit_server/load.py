@@ -1,0 +1,236 @@
+"""Layers the sources of a configuration: argument > environment > file > default.
+
+Rules:
+    A source that says a value wins over the sources below it, even if it says the default.
+    Nothing unknown is skipped: a misspelt setting is an error with a suggestion.
+    Ways to say one thing are one choice: who makes it in a higher layer unmakes it below.
+"""
+
+import dataclasses
+import difflib
+import os
+import re
+import typing
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from pathlib import Path
+
+from serverkit_server.setting_files import (
+    ConfigError,
+    Layer,
+    SettingFile,
+    find_config_file,
+    read_config_file,
+    read_env_file,
+)
+from serverkit_server.setting_types import SettingType, setting_type
+
+PREFIX = "SERVERKIT_"
+CONFIG_VARIABLE = PREFIX + "CONFIG"
+ENV_FILE_VARIABLE = PREFIX + "ENV_FILE"
+
+# Where to listen is said in one of these ways.
+ADDRESSES = tuple(map(frozenset[str], (("host", "port"), ("bind",), ("uds",), ("fd",))))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """What set a value.
+
+    Attributes:
+        layer: the layer it belongs to.
+        place: where to change it: a flag, a variable, file:line; empty for a default.
+    """
+
+    layer: Layer
+    place: str = ""
+
+    def __str__(self) -> str:
+        return self.place or self.layer
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded[C]:
+    """A configuration, and for each of its fields what set it.
+
+    Attributes:
+        config: the configuration.
+        sources: by name of the field.
+    """
+
+    config: C
+    sources: Mapping[str, Source]
+
+
+def load[C](
+    config_class: type[C],
+    arguments: Mapping[str, object] | None = None,
+    *,
+    config_file: str | os.PathLike[str] | None = None,
+    env_file: str | os.PathLike[str] | None = None,
+    environ: MutableMapping[str, str] = os.environ,
+    directory: str | os.PathLike[str] = ".",
+    name_argument: Callable[[str], str] = str,
+) -> Loaded[C]:
+    """Make a configuration of all that is said about it.
+
+    Args:
+        config_class: a frozen dataclass whose fields are the settings.
+        arguments: values by field name, as given by the caller; they win over everything else.
+        config_file: a TOML file of settings. When not given: the one SERVERKIT_CONFIG names, else
+            serverkit.toml of the directory, else [tool.serverkit] of its pyproject.toml.
+        env_file: a file of environment variables. When not given: the one SERVERKIT_ENV_FILE names.
+            What is in it is put into `environ`, unless it is set there already.
+        environ: the environment.
+        directory: where the files are looked for.
+        name_argument: names an argument as its giver knows it, such as --port for port.
+
+    Returns:
+        The configuration, and what set each of its fields.
+
+    Raises:
+        ConfigError: a setting is unknown, has the wrong type or is out of bounds, or a file cannot
+            be read.
+
+    Threads: the one that owns `environ`.
+    """
+    arguments = arguments or {}
+    env_file = env_file or environ.get(ENV_FILE_VARIABLE)
+    env_places = _load_env_file(Path(directory, env_file), environ) if env_file else {}
+    config_file = config_file or environ.get(CONFIG_VARIABLE)
+    if config_file:
+        found: SettingFile | None = read_config_file(Path(directory, config_file))
+    else:
+        found = find_config_file(Path(directory))
+    takes = setting_types(config_class)
+    layers = [
+        dict(_from_arguments(arguments, takes, name_argument)),
+        dict(_from_environment(environ, env_places, takes)),
+        dict(_from_file(found, takes)) if found else {},
+    ]
+    given = _layer(layers)
+    sources = {name: given[name][1] if name in given else Source("default") for name in takes}
+    try:
+        config = config_class(**{name: value for name, (value, _) in given.items()})
+    except ValueError as error:
+        raise _explain(error, sources) from error
+    return Loaded(config=config, sources=sources)
+
+
+def setting_types(config_class: type) -> dict[str, SettingType | None]:
+    """Describe what each field of a configuration takes; None: only a Python object."""
+    hints = typing.get_type_hints(config_class)
+    return {
+        field.name: setting_type(hints[field.name])
+        for field in dataclasses.fields(config_class)
+        if field.init
+    }
+
+
+def variable_of(name: str) -> str:
+    """Name the environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+type _Layer = Iterator[tuple[str, tuple[object, Source]]]
+
+
+def _from_arguments(
+    arguments: Mapping[str, object],
+    takes: Mapping[str, SettingType | None],
+    name_argument: Callable[[str], str],
+) -> _Layer:
+    for name, value in arguments.items():
+        if name not in takes:
+            raise _unknown(name, takes, Source("argument"))
+        yield name, (value, Source("argument", name_argument(name)))
+
+
+def _from_environment(
+    environ: Mapping[str, str],
+    places: Mapping[str, str],
+    takes: Mapping[str, SettingType | None],
+) -> _Layer:
+    names = {variable_of(name): name for name, kind in takes.items() if kind}
+    foreign = _service_links(environ) | {CONFIG_VARIABLE, ENV_FILE_VARIABLE}
+    for variable, text in environ.items():
+        if not variable.startswith(PREFIX) or variable in foreign:
+            continue
+        source = Source("environment", " in ".join(filter(None, [variable, places.get(variable)])))
+        kind = takes.get(names.get(variable, ""))
+        if not kind:
+            raise _unknown(variable, names, source)
+        yield names[variable], (_convert(kind.from_text, text, names[variable], source), source)
+
+
+def _from_file(file: SettingFile, takes: Mapping[str, SettingType | None]) -> _Layer:
+    for name, value in file.settings.items():
+        source = Source("file", file.place(name))
+        kind = takes.get(name)
+        if not kind:
+            raise _unknown(name, [name for name, kind in takes.items() if kind], source)
+        yield name, (_convert(kind.from_toml, value, name, source), source)
+
+
+def _layer(
+    layers: list[dict[str, tuple[object, Source]]],
+) -> dict[str, tuple[object, Source]]:
+    given: dict[str, tuple[object, Source]] = {}
+    for layer in layers:
+        chosen = [ways for ways in ADDRESSES if ways & given.keys()]
+        unmade = frozenset().union(*(ways for ways in ADDRESSES if chosen and ways not in chosen))
+        for name, value in layer.items():
+            if name not in unmade:
+                given.setdefault(name, value)
+    return given
+
+
+def _convert[V](read: Callable[[V], object], value: V, name: str, source: Source) -> object:
+    try:
+        return read(value)
+    except ValueError as error:
+        raise ConfigError(f"{source.place}: {name} {error}", source.layer) from None
+
+
+def _unknown(name: str, known: typing.Iterable[str], source: Source) -> ConfigError:
+    like = name.upper() if source.layer == "environment" else name.lower().replace("-", "_")
+    close = difflib.get_close_matches(like, known, 1)
+    remedy = f"did you mean {close[0]}?" if close else "`serverkit config schema` lists them all"
+    what = f"{name} is no setting; {remedy}"
+    return ConfigError(f"{source.place}: {what}" if source.layer == "file" else what, source.layer)
+
+
+def _explain(error: ValueError, sources: Mapping[str, Source]) -> ConfigError:
+    """Add to the complaint of a configuration what set the fields it names."""
+    named = [
+        sources[word]
+        for word in dict.fromkeys(re.findall(r"\w+", str(error)))
+        if word in sources and sources[word].layer != "default"
+    ]
+    layers = [source.layer for source in named]
+    places = ", ".join(source.place for source in named if source.place)
+    layer: Layer = "argument" if "argument" in layers or not layers else layers[0]
+    return ConfigError(f"{error} (set by {places})" if places else str(error), layer)
+
+
+def _load_env_file(path: Path, environ: MutableMapping[str, str]) -> dict[str, str]:
+    places = {}
+    for key, (value, place) in read_env_file(path).items():
+        if key not in environ:
+            environ[key] = value
+            places[key] = place
+    return places
+
+
+def _service_links(environ: Mapping[str, str]) -> set[str]:
+    """Find what Kubernetes puts into each container about a service called serverkit, or so."""
+    ours = [name for name in environ if name.startswith(PREFIX)]
+    services = [
+        name.removesuffix("_SERVICE_HOST") for name in ours if name.endswith("_SERVICE_HOST")
+    ]
+    return {
+        name
+        for name in ours
+        for service in services
+        if name.startswith((f"{service}_SERVICE_", f"{service}_PORT_"))
+        or (name == f"{service}_PORT" and "://" in environ[name])
+    }
