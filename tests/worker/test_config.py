@@ -5,8 +5,8 @@ import math
 import re
 
 import pytest
-from serverkit_proto.config import ProtoConfig
 
+from serverkit_proto.config import ProtoConfig
 from serverkit_worker.config import WorkerConfig
 
 FIELDS = {field.name: field for field in dataclasses.fields(WorkerConfig)}
