@@ -1,0 +1,302 @@
+"""Everything that a deployment decides, in one flat set of names.
+
+Rules:
+    A setting of the protocol or of the worker is declared by the package that owns it; here it is
+    only taken over, with its default, its bounds and its help.
+    A field says everything about itself: the command line, the configuration file and the
+    documentation are derived from its type, default and metadata.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Literal, Self
+
+from serverkit_proto.config import ProtoConfig
+from serverkit_server.address import (
+    Address,
+    InheritedSocket,
+    TCPAddress,
+    UnixAddress,
+    parse_address,
+)
+from serverkit_worker.config import WorkerConfig
+
+type AccessLogFilter = Callable[[str, str, int], bool]
+"""Given method, target and status of an answered request, says whether to log it."""
+
+
+def _setting[T](default: T, group: str, text: str, **traits: object) -> T:
+    """Declare a field of the server's own; see `ServerConfig` for the traits."""
+    # A dataclass wants the field object, type checkers want what an instance will hold.
+    declared: T = field(default=default, metadata={"help": text, "group": group, **traits})
+    return declared
+
+
+def _worker[T](name: str, default: T) -> T:
+    """Take over a field of `WorkerConfig`."""
+    return _taken_over(WorkerConfig, name, default)
+
+
+def _proto[T](name: str, default: T) -> T:
+    """Take over a field of `ProtoConfig`."""
+    return _taken_over(ProtoConfig, name, default)
+
+
+def _taken_over[T](owner: type[ProtoConfig | WorkerConfig], name: str, default: T) -> T:
+    metadata = next(each.metadata for each in fields(owner) if each.name == name)
+    taken: T = field(default=default, metadata=metadata)
+    return taken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """The settings of a server: its own and, under the same names, those of worker and protocol.
+
+    The metadata of each field holds `help` and `group`; where they apply `unit`, the bounds
+    `above`, `at_least`, `at_most` and `choices`, `base` (8: written in octal), and `code_only`
+    for what can be said in Python alone.
+
+    Raises:
+        TypeError: there is no setting of a given name.
+        ValueError: a value has the wrong type, is out of bounds, or asks for what is not there
+            yet. The message names the field and the value.
+
+    Threads: any; it never changes.
+    """
+
+    host: str = _setting(
+        "127.0.0.1",
+        "Address",
+        "The name or address to listen on; a name is resolved to all its addresses, and empty "
+        "means every address of the machine.",
+    )
+    port: int = _setting(
+        8000, "Address", "The port to listen on; 0: any free port.", at_least=0, at_most=65_535
+    )
+    bind: tuple[str, ...] = _setting(
+        (),
+        "Address",
+        "What to listen on instead of host and port: host:port, [v6 address]:port, unix:/path or "
+        "fd://number; may be given several times.",
+    )
+    uds: str | None = _setting(
+        None, "Address", "The path of a unix socket to listen on instead of host and port."
+    )
+    uds_permissions: int = _setting(
+        0o660,
+        "Address",
+        "The permissions of unix sockets, in octal.",
+        at_least=0,
+        at_most=0o777,
+        base=8,
+    )
+    fd: int | None = _setting(
+        None,
+        "Address",
+        "The descriptor of a bound socket to listen on instead of host and port.",
+        at_least=0,
+    )
+    backlog: int = _worker("backlog", 2048)
+
+    app_dir: str = _setting(
+        ".", "Application", "The folder to import the application from, besides installed packages."
+    )
+    factory: bool = _setting(
+        default=False,
+        group="Application",
+        text="The named object is a function without arguments that makes the application.",
+    )
+    lifespan: Literal["auto", "on", "off"] = _setting(
+        "auto",
+        "Application",
+        "Whether the application is told of start and stop; auto: yes, unless it does not know "
+        "of such things.",
+        choices=("auto", "on", "off"),
+    )
+    env_file: str | None = _setting(
+        None,
+        "Application",
+        "A file of NAME=value lines, put into the environment before the application is imported. "
+        "What the environment has already stays.",
+    )
+    root_path: str = _worker("root_path", "")
+    cancel_on_disconnect: bool = _worker("cancel_on_disconnect", default=False)
+    debug: bool = _worker("debug", default=False)
+
+    workers: int = _setting(
+        1, "Runtime", "How many workers serve. For now there can be only one.", at_least=1
+    )
+    worker_mode: Literal["auto", "async"] = _setting(
+        "auto",
+        "Runtime",
+        "How a worker runs the application; for now on an event loop in every case.",
+        choices=("auto", "async"),
+    )
+    loop: Literal["asyncio", "uvloop", "auto"] = _worker("loop", "asyncio")
+    executor_threads_per_worker: int = _worker("executor_threads_per_worker", 0)
+
+    http1: Literal["fast", "h11"] = _proto("http1", "fast")
+    server_header: str = _worker("server_header", "serverkit")
+    date_header: bool = _worker("date_header", default=True)
+
+    header_timeout: float = _worker("header_timeout", 10.0)
+    request_timeout: float = _worker("request_timeout", 30.0)
+    handler_timeout: float | None = _worker("handler_timeout", None)
+    write_timeout: float = _worker("write_timeout", 30.0)
+    keep_alive_timeout: float = _worker("keep_alive_timeout", 5.0)
+    startup_timeout: float = _worker("startup_timeout", 30.0)
+    shutdown_timeout: float = _worker("shutdown_timeout", 10.0)
+
+    max_request_size: int = _worker("max_request_size", 1_048_576)
+    max_header_size: int = _proto("max_header_size", 65_536)
+    max_headers: int = _proto("max_headers", 100)
+    max_target_size: int = _proto("max_target_size", 16_384)
+    max_connections: int = _worker("max_connections", 10_000)
+    max_requests_per_connection: int = _worker("max_requests_per_connection", 0)
+    limit_concurrency: int = _worker("limit_concurrency", 0)
+
+    ssl_certfile: str | None = _setting(
+        None, "TLS", "The certificate chain, as PEM. Not available yet."
+    )
+    ssl_keyfile: str | None = _setting(
+        None, "TLS", "The key of the certificate, as PEM. Not available yet."
+    )
+
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = _setting(
+        "info",
+        "Logging",
+        "The least severe messages to log.",
+        choices=("debug", "info", "warning", "error", "critical"),
+    )
+    log_format: Literal["auto", "text", "json"] = _setting(
+        "auto",
+        "Logging",
+        "How a line is written; auto: as text on a terminal, as JSON elsewhere.",
+        choices=("auto", "text", "json"),
+    )
+    log_config: str | Mapping[str, object] | None = _setting(
+        None,
+        "Logging",
+        "A file for logging.config (.toml, .json, .yaml or .ini), or none to leave logging alone.",
+    )
+    access_log: bool = _worker("access_log", default=True)
+    access_log_file: str | None = _setting(
+        None, "Logging", "The file to append the access log to; stderr when left out."
+    )
+    access_log_filter: AccessLogFilter | None = _setting(  # noqa: RUF009 - makes a field
+        None,
+        "Logging",
+        "A function of method, target and status that says whether a request is logged.",
+        code_only=True,
+    )
+    lifecycle_logging: bool = _setting(
+        default=False,
+        group="Logging",
+        text="Log what happens to connections and requests, and which requests are slow.",
+    )
+    log_slow_requests_threshold: float = _worker("log_slow_requests_threshold", 5.0)
+
+    def __post_init__(self) -> None:
+        self.worker_config()  # which judges the settings of worker and protocol
+        _check_types(self)
+        _check_bounds(self)
+        _check_available(self)
+        try:
+            self.addresses()
+        except ValueError as error:
+            raise ValueError(f"bind: {error}") from None
+
+    @classmethod
+    def from_mapping(cls, settings: Mapping[str, object]) -> Self:
+        """Make a configuration of settings by their names.
+
+        Raises:
+            TypeError: there is no such setting. The message suggests those of a similar name.
+            ValueError: a value is not allowed.
+        """
+        known = [each.name for each in fields(cls)]
+        for name in settings:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise TypeError(f"there is no setting {name!r}{hint}")
+        make: Callable[..., Self] = cls  # whose fields judge the values themselves
+        return make(**settings)
+
+    def addresses(self) -> tuple[Address, ...]:
+        """What to listen on: `bind`, `uds` and `fd`; `host` and `port` where none is given."""
+        found: list[Address] = [parse_address(text) for text in self.bind]
+        if self.uds is not None:
+            found.append(UnixAddress(self.uds))
+        if self.fd is not None:
+            found.append(InheritedSocket(self.fd))
+        return tuple(found) or (TCPAddress(self.host, self.port),)
+
+    def proto_config(self) -> ProtoConfig:
+        """The slice that the protocol engines read."""
+        return ProtoConfig(**{each.name: getattr(self, each.name) for each in fields(ProtoConfig)})
+
+    def worker_config(self) -> WorkerConfig:
+        """The slice that a worker reads, with that of the protocol in it."""
+        names = (each.name for each in fields(WorkerConfig) if each.name != "proto")
+        return WorkerConfig(
+            proto=self.proto_config(), **{name: getattr(self, name) for name in names}
+        )
+
+
+_KINDS: Mapping[object, tuple[type | tuple[type, ...], str]] = {
+    bool: (bool, "True or False"),
+    int: (int, "a whole number"),
+    int | None: (int, "a whole number"),
+    str: (str, "a string"),
+    str | None: (str, "a string"),
+    str | Mapping[str, object] | None: ((str, Mapping), "a path, a mapping or 'none'"),
+}
+
+
+def _check_types(config: ServerConfig) -> None:
+    for each in fields(config):
+        value = getattr(config, each.name)
+        if each.type not in _KINDS or (value is None and each.default is None):
+            continue
+        kind, expected = _KINDS[each.type]
+        if not isinstance(value, kind) or (isinstance(value, bool) and each.type is not bool):
+            raise ValueError(f"{each.name} must be {expected}, not {value!r}")
+    bind: object = config.bind
+    if not isinstance(bind, tuple) or not all(isinstance(one, str) for one in bind):
+        raise ValueError(f"bind must be a tuple of strings, not {bind!r}")
+    if config.access_log_filter is not None and not callable(config.access_log_filter):
+        raise ValueError(f"access_log_filter must be callable, not {config.access_log_filter!r}")
+
+
+def _check_bounds(config: ServerConfig) -> None:
+    for each in fields(config):
+        value, traits = getattr(config, each.name), each.metadata
+        if value is None:
+            continue
+        low, high = traits.get("at_least"), traits.get("at_most")
+        if (low is not None and value < low) or (high is not None and value > high):
+            bounds = f"{low} or more" if high is None else f"{low} to {high}"
+            raise ValueError(f"{each.name} must be {bounds}, not {value!r}")
+    for name in ("uds", "app_dir", "env_file", "access_log_file", "log_config"):
+        if getattr(config, name) == "":
+            raise ValueError(f"{name} must not be empty; leave it out instead")
+
+
+def _check_available(config: ServerConfig) -> None:
+    if config.workers > 1:
+        raise ValueError(
+            f"workers must be 1, not {config.workers}: several workers are not available yet; "
+            "start several servers behind a load balancer for now"
+        )
+    for name in ("ssl_certfile", "ssl_keyfile"):
+        if getattr(config, name) is not None:
+            raise ValueError(
+                f"{name} cannot be used: TLS is not available yet; "
+                "put a proxy that speaks TLS in front of the server for now"
+            )
+    for each in fields(config):
+        choices, value = each.metadata.get("choices"), getattr(config, each.name)
+        if choices and value not in choices:
+            raise ValueError(f"{each.name} must be one of {', '.join(choices)}, not {value!r}")
