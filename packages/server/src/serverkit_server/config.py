@@ -114,12 +114,6 @@ class ServerConfig:
         "of such things.",
         choices=("auto", "on", "off"),
     )
-    env_file: str | None = _setting(
-        None,
-        "Application",
-        "A file of NAME=value lines, put into the environment before the application is imported. "
-        "What the environment has already stays.",
-    )
     root_path: str = _worker("root_path", "")
     cancel_on_disconnect: bool = _worker("cancel_on_disconnect", default=False)
     debug: bool = _worker("debug", default=False)
@@ -279,7 +273,7 @@ def _check_bounds(config: ServerConfig) -> None:
         if (low is not None and value < low) or (high is not None and value > high):
             bounds = f"{low} or more" if high is None else f"{low} to {high}"
             raise ValueError(f"{each.name} must be {bounds}, not {value!r}")
-    for name in ("uds", "app_dir", "env_file", "access_log_file", "log_config"):
+    for name in ("uds", "app_dir", "access_log_file", "log_config"):
         if getattr(config, name) == "":
             raise ValueError(f"{name} must not be empty; leave it out instead")
 
