@@ -148,10 +148,10 @@ def build(session: nox.Session) -> None:
 
 @nox.session(python=FREE_THREADED)
 def bench(session: nox.Session) -> None:
-    """Measure serverkit beside its peers; arguments after -- go to benchmarks/run.py."""
+    """Measure serverkit beside its peers; arguments after -- go to benchmarks.run."""
     session.install("--group", "bench", *EDITABLE)
     describe(session)
-    session.run("python", "benchmarks/run.py", *session.posargs)
+    session.run("python", "-m", "benchmarks.run", *session.posargs)
 
 
 @nox.session(python=LOWEST)
