@@ -1,0 +1,53 @@
+"""Where a measurement was made: without it a number means nothing."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks import wrk
+from benchmarks.server_process import ROOT
+
+
+def cpu_model() -> str:
+    """Return the processor's name as the kernel has it."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.processor()
+
+
+def git(*words: str) -> str:
+    """Return what git says in this checkout; empty outside one, or without git."""
+    try:
+        finished = subprocess.run(
+            ["git", *words], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return ""
+    return finished.stdout.strip() if finished.returncode == 0 else ""
+
+
+def gil_state() -> str:
+    """Say whether this interpreter's GIL is on; each server's own is asked in its process."""
+    return "on" if getattr(sys, "_is_gil_enabled", lambda: True)() else "off"
+
+
+def describe() -> dict[str, object]:
+    """Return what is to be known about machine, kernel, Python and source."""
+    governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    return {
+        "cpu": cpu_model(),
+        "cores": os.cpu_count(),
+        "governor": governor.read_text().strip() if governor.exists() else None,
+        "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
+        "kernel": platform.platform(),
+        "python": sys.version,
+        "gil": gil_state(),
+        "wrk": wrk.version(),
+        "git": git("rev-parse", "HEAD"),
+        "uncommitted": bool(git("status", "--porcelain", "--", "packages", "benchmarks")),
+        "load": os.getloadavg(),
+    }

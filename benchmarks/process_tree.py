@@ -1,0 +1,107 @@
+"""What a process and its descendants take of the machine, as Linux tells in /proc."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+PROC = Path("/proc")
+# Fields of /proc/<pid>/stat counted from the state, which is the first after the name.
+UTIME, STIME, CUTIME, CSTIME = 11, 12, 13, 14
+GONE = (FileNotFoundError, ProcessLookupError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuTime:
+    """User and system time of a process tree since it began, by two clocks of the kernel.
+
+    Attributes:
+        by_schedstat_s: The scheduler's nanoseconds, of the threads that live now.
+        by_stat_s: Ticks of a hundredth of a second, with ended threads and reaped children.
+    """
+
+    by_schedstat_s: float
+    by_stat_s: float
+
+    def __sub__(self, earlier: "CpuTime") -> "CpuTime":
+        return CpuTime(
+            by_schedstat_s=self.by_schedstat_s - earlier.by_schedstat_s,
+            by_stat_s=self.by_stat_s - earlier.by_stat_s,
+        )
+
+    @property
+    def seconds(self) -> float:
+        """The finer clock, unless threads that ended make it miss more than the coarse one errs."""
+        if self.by_stat_s - self.by_schedstat_s > max(0.05, 0.03 * self.by_stat_s):
+            return self.by_stat_s
+        return self.by_schedstat_s
+
+    @property
+    def agree(self) -> bool:
+        """Whether the clocks are within 3 %, or the few ticks that the coarse one rounds off."""
+        return abs(self.by_stat_s - self.by_schedstat_s) <= max(0.05, 0.03 * self.by_stat_s)
+
+
+def members(root: int) -> list[int]:
+    """Return the process ids of a process and all its living descendants, parents first."""
+    found = [root]
+    for pid in found:
+        try:
+            for thread in (PROC / str(pid) / "task").iterdir():
+                found.extend(map(int, (thread / "children").read_text().split()))
+        except GONE:
+            continue
+    return found
+
+
+def cpu_time(root: int) -> CpuTime:
+    """Return the time on the processor of the tree below a process."""
+    nanoseconds = ticks = 0
+    for pid in members(root):
+        try:
+            fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+            ticks += sum(int(fields[at]) for at in (UTIME, STIME, CUTIME, CSTIME))
+            for thread in (PROC / str(pid) / "task").iterdir():
+                nanoseconds += int((thread / "schedstat").read_text().split()[0])
+        except GONE:
+            continue
+    return CpuTime(by_schedstat_s=nanoseconds / 1e9, by_stat_s=ticks / TICKS_PER_SECOND)
+
+
+def rss_bytes(root: int) -> int:
+    """Return the resident memory of the tree; pages that are shared count more than once."""
+    pages = 0
+    for pid in members(root):
+        try:
+            pages += int((PROC / str(pid) / "statm").read_text().split()[1])
+        except GONE:
+            continue
+    return pages * PAGE_BYTES
+
+
+def pss_bytes(root: int) -> int:
+    """Return the resident memory of the tree, each shared page divided among who shares it."""
+    kibibytes = 0
+    for pid in members(root):
+        try:
+            rollup = (PROC / str(pid) / "smaps_rollup").read_text()
+        except GONE:
+            continue
+        kibibytes += sum(
+            int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")
+        )
+    return kibibytes * 1024
+
+
+def core_busy_s(core: int) -> float:
+    """Return for how long a core did anything at all, for whomever, since the machine started.
+
+    Time that the hypervisor gave to somebody else is counted: it was not ours.
+    """
+    for line in (PROC / "stat").read_text().splitlines():
+        name, *ticks = line.split()
+        if name == f"cpu{core}":
+            user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, ticks[:8])
+            return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND
+    raise ValueError(f"this machine has no core {core}")

@@ -1,0 +1,182 @@
+"""The measuring itself: each server alone on its core, all of them in turn, round after round."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import process_tree, wrk
+from benchmarks.samples import Failure, Sample
+from benchmarks.server_process import ServerFailedError, ServerProcess
+from benchmarks.servers import PYTHON, Server
+from benchmarks.workloads import Workload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How long and where to measure.
+
+    Attributes:
+        rounds: Times that each server is measured under each workload.
+        seconds: Length of one measurement, in whole seconds.
+        warmup_s: Length of the load before it, in whole seconds.
+        connections: Connections that wrk keeps.
+        server_core: The core of the server under measurement.
+        client_core: The core of wrk.
+    """
+
+    rounds: int = 5
+    seconds: int = 4
+    warmup_s: int = 1
+    connections: int = 64
+    server_core: int = 0
+    client_core: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """A sample, and how it came about."""
+
+    sample: Sample
+    command: str
+    load_command: str
+    runtime: dict[str, object]
+
+
+def apt(server: Server, workload: Workload) -> bool:
+    """Say whether a server can take part in a workload."""
+    if workload.access_log:
+        return server.logged is not None
+    return not server.same_response_only or workload.app.startswith("benchmarks.apps:")
+
+
+def in_turn(
+    servers: list[Server], workloads: list[Workload], settings: Settings
+) -> Iterator[tuple[Server, Workload, int]]:
+    """Yield what to measure next, so that no server has the good minutes of the machine alone.
+
+    Workload by workload; in each round every server once; each round begins with another server.
+    """
+    for workload in workloads:
+        taking_part = [server for server in servers if apt(server, workload)]
+        for number in range(settings.rounds):
+            first = number % len(taking_part) if taking_part else 0
+            for server in taking_part[first:] + taking_part[:first]:
+                yield server, workload, number
+
+
+def measure(
+    server: Server, workload: Workload, number: int, settings: Settings
+) -> Measurement | Failure:
+    """Start a server, load it, and end it."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+            return _measure(server, workload, number, settings, Path(folder))
+    except (ServerFailedError, wrk.WrkError) as error:
+        return Failure(server=server.name, workload=workload.name, round=number, reason=str(error))
+
+
+def _measure(
+    server: Server, workload: Workload, number: int, settings: Settings, folder: Path
+) -> Measurement:
+    script = wrk.write_script(workload, folder)
+    process = ServerProcess(
+        server,
+        workload.app,
+        folder=folder,
+        core=settings.server_core,
+        arguments=server.logged if workload.access_log else None,
+    )
+
+    def load(seconds: int) -> list[str]:
+        return wrk.command(
+            process.port,
+            script=script,
+            seconds=seconds,
+            connections=settings.connections,
+            core=settings.client_core,
+        )
+
+    with process:
+        if process.ask(workload.method, workload.body) != workload.expected:
+            raise ServerFailedError("its answer is not that of the app")
+        warmup = wrk.run(load(settings.warmup_s), settings.warmup_s)
+        took = _Clocks(process.pid, settings)
+        seen = wrk.run(load(settings.seconds), settings.seconds)
+        took.stop()
+        pss = process_tree.pss_bytes(process.pid)
+        runtime = process.runtime()
+    errors = _errors(seen, took, warmup.requests + seen.requests, process, workload)
+    sample = Sample(
+        server=server.name,
+        workload=workload.name,
+        round=number,
+        requests=seen.requests,
+        seconds=seen.seconds,
+        cpu_us=took.cpu.seconds / max(seen.requests, 1) * 1e6,
+        cpu_us_by_stat=took.cpu.by_stat_s / max(seen.requests, 1) * 1e6,
+        requests_per_s=seen.requests / seen.seconds,
+        p50_ms=seen.p50_ms,
+        p99_ms=seen.p99_ms,
+        max_ms=seen.max_ms,
+        pss_mib=pss / 2**20,
+        foreign_share=max(0.0, (took.server_core_s - took.cpu.by_stat_s) / seen.seconds),
+        client_share=min(1.0, took.client_core_s / seen.seconds),
+        errors=errors,
+    )
+    shown = _without_places(folder)
+    return Measurement(
+        sample=sample,
+        command=shown(list(process.command)),
+        load_command=shown(load(settings.seconds)),
+        runtime=runtime,
+    )
+
+
+class _Clocks:
+    """What a server and two cores did from now until `stop`. Owner: one measurement."""
+
+    def __init__(self, pid: int, settings: Settings) -> None:
+        self._pid = pid
+        self._settings = settings
+        self.server_core_s = process_tree.core_busy_s(settings.server_core)
+        self.client_core_s = process_tree.core_busy_s(settings.client_core)
+        self.cpu = process_tree.cpu_time(pid)
+
+    def stop(self) -> None:
+        """Turn the readings into differences."""
+        self.cpu = process_tree.cpu_time(self._pid) - self.cpu
+        settings = self._settings
+        self.server_core_s = process_tree.core_busy_s(settings.server_core) - self.server_core_s
+        self.client_core_s = process_tree.core_busy_s(settings.client_core) - self.client_core_s
+
+
+def _errors(
+    seen: wrk.Load, took: _Clocks, requests: int, process: ServerProcess, workload: Workload
+) -> tuple[str, ...]:
+    """Return why a sample does not count. The server has ended, so its log is all written."""
+    errors = []
+    if not seen.requests:
+        errors.append("no request was answered")
+    if seen.socket_errors:
+        errors.append(f"{seen.socket_errors} socket errors")
+    if seen.bad_statuses:
+        errors.append(f"{seen.bad_statuses} answers of status 400 or above")
+    if not took.cpu.agree:
+        errors.append("the two clocks of the kernel disagree")
+    if workload.access_log:
+        with process.access_log.open("rb") as log:
+            lines = sum(1 for _line in log)
+        if lines < requests:
+            errors.append(f"{lines} lines in the access log for {requests} requests")
+    return tuple(errors)
+
+
+def _without_places(folder: Path) -> Callable[[list[str]], str]:
+    """Return what shows a command line without the paths of this machine."""
+
+    def shown(words: list[str]) -> str:
+        line = " ".join(words).replace(PYTHON, "python")
+        return line.replace(f"{folder}/", "")
+
+    return shown

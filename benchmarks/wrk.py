@@ -1,0 +1,126 @@
+"""wrk, the load generator: as many requests as the server takes, on a fixed set of connections.
+
+It waits for each answer before it asks again, so its p99 is that of a saturated server, and a
+stall hides the requests that were not sent meanwhile. Compare it between servers, do not quote it.
+"""
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.workloads import Workload
+
+HOW_TO_GET_IT = (
+    "The benchmark needs {} on the PATH: a package of the operating system "
+    "(Debian, Ubuntu: apt install wrk util-linux; Fedora: dnf install wrk; macOS has no /proc)."
+)
+# wrk prints for people; this prints for us. Without a `response` function it costs nothing.
+DONE = """
+done = function(summary, latency, requests)
+  io.write(string.format(
+    '\\nRESULT {"requests": %d, "microseconds": %d, "p50_us": %d, "p99_us": %d, "max_us": %d, ' ..
+    '"connect": %d, "read": %d, "write": %d, "timeout": %d, "status": %d}\\n',
+    summary.requests, summary.duration,
+    latency:percentile(50), latency:percentile(99), latency.max,
+    summary.errors.connect, summary.errors.read, summary.errors.write,
+    summary.errors.timeout, summary.errors.status))
+end
+"""
+
+
+class WrkError(Exception):
+    """wrk is missing or failed. Says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What wrk saw.
+
+    Attributes:
+        requests: Answers that came completely.
+        seconds: How long that took.
+        p50_ms: Median time to an answer, in milliseconds.
+        p99_ms: Time to an answer that 99 % kept, in milliseconds.
+        max_ms: Longest time to an answer, in milliseconds.
+        socket_errors: Connections refused, reset, and answers that timed out.
+        bad_statuses: Answers of status 400 and above.
+    """
+
+    requests: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+    socket_errors: int
+    bad_statuses: int
+
+
+def require_tools() -> None:
+    """Look for wrk and taskset.
+
+    Raises:
+        WrkError: One is missing.
+    """
+    missing = [name for name in ("wrk", "taskset") if shutil.which(name) is None]
+    if missing:
+        raise WrkError(HOW_TO_GET_IT.format(" and ".join(missing)))
+
+
+def version() -> str:
+    """Return wrk's first word about itself."""
+    shown = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False)
+    return (shown.stdout or shown.stderr).partition(" Copyright")[0].strip()
+
+
+def write_script(workload: Workload, folder: Path) -> Path:
+    """Write the Lua script of a workload, and return its path."""
+    lines = [f'wrk.method = "{workload.method}"']
+    if workload.body:
+        # A JSON string of printable ASCII is a Lua string too.
+        lines.append(f"wrk.body = {json.dumps(workload.body.decode('ascii'))}")
+    script = folder / f"{workload.name}.lua"
+    script.write_text("\n".join(lines) + DONE)
+    return script
+
+
+def command(port: int, *, script: Path, seconds: int, connections: int, core: int) -> list[str]:
+    """Return the command line of one run."""
+    return [
+        *("taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"),
+        *("--latency", "-s", str(script), f"http://127.0.0.1:{port}/"),
+    ]
+
+
+def run(words: list[str], seconds: int) -> Load:
+    """Run a command line of `command`, which takes that long, and return what wrk saw.
+
+    Raises:
+        WrkError: It failed, or printed no result.
+    """
+    finished = subprocess.run(
+        words, capture_output=True, text=True, check=False, timeout=seconds + 30
+    )
+    return parse(finished.stdout, finished.stderr)
+
+
+def parse(stdout: str, stderr: str = "") -> Load:
+    """Return what our script printed.
+
+    Raises:
+        WrkError: There is no result.
+    """
+    _before, found, result = stdout.partition("\nRESULT ")
+    if not found:
+        raise WrkError(f"wrk gave no result: {(stdout + stderr)[-500:].strip()}")
+    raw = json.loads(result)
+    return Load(
+        requests=raw["requests"],
+        seconds=raw["microseconds"] / 1e6,
+        p50_ms=raw["p50_us"] / 1e3,
+        p99_ms=raw["p99_us"] / 1e3,
+        max_ms=raw["max_us"] / 1e3,
+        socket_errors=sum(raw[kind] for kind in ("connect", "read", "write", "timeout")),
+        bad_statuses=raw["status"],
+    )
