@@ -3,33 +3,36 @@
 Rules:
     A source that says a value wins over the sources below it, even if it says the default.
     Nothing unknown is skipped: a misspelt setting is an error with a suggestion.
-    Ways to say one thing are one choice: who makes it in a higher layer unmakes it below.
+    Where to listen is one choice, though it has five settings: a layer that makes it unmakes what
+    the layers below say of it.
 """
 
 import dataclasses
 import difflib
 import os
 import re
-import typing
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from pathlib import Path
+from typing import Literal
 
 from serverkit_server.setting_files import (
     ConfigError,
-    Layer,
     SettingFile,
     find_config_file,
     read_config_file,
     read_env_file,
 )
-from serverkit_server.setting_types import SettingType, setting_type
+from serverkit_server.setting_types import SettingType, setting_types
 
 PREFIX = "SERVERKIT_"
 CONFIG_VARIABLE = PREFIX + "CONFIG"
 ENV_FILE_VARIABLE = PREFIX + "ENV_FILE"
 
-# Where to listen is said in one of these ways.
-ADDRESSES = tuple(map(frozenset[str], (("host", "port"), ("bind",), ("uds",), ("fd",))))
+# Where to listen is one choice: host and port, or any of the others.
+_HOST_AND_PORT = frozenset({"host", "port"})
+_ADDRESSES = frozenset({"bind", "uds", "fd"})
+
+type Layer = Literal["argument", "environment", "file", "default"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,21 +96,18 @@ def load[C](
 
     Threads: the one that owns `environ`.
     """
-    arguments = arguments or {}
+    takes = setting_types(config_class)
     env_file = env_file or environ.get(ENV_FILE_VARIABLE)
-    env_places = _load_env_file(Path(directory, env_file), environ) if env_file else {}
+    places = _load_env_file(Path(directory, env_file), environ) if env_file else {}
     config_file = config_file or environ.get(CONFIG_VARIABLE)
     if config_file:
         found: SettingFile | None = read_config_file(Path(directory, config_file))
     else:
         found = find_config_file(Path(directory))
-    takes = setting_types(config_class)
-    layers = [
-        dict(_from_arguments(arguments, takes, name_argument)),
-        dict(_from_environment(environ, env_places, takes)),
-        dict(_from_file(found, takes)) if found else {},
-    ]
-    given = _layer(layers)
+    of_arguments = dict(_from_arguments(arguments or {}, takes, name_argument))
+    of_file = dict(_from_file(found, takes)) if found else {}
+    of_environment = dict(_from_environment(environ, places, takes))
+    given = _layer([of_arguments, of_environment, of_file])
     sources = {name: given[name][1] if name in given else Source("default") for name in takes}
     try:
         config = config_class(**{name: value for name, (value, _) in given.items()})
@@ -116,29 +116,20 @@ def load[C](
     return Loaded(config=config, sources=sources)
 
 
-def setting_types(config_class: type) -> dict[str, SettingType | None]:
-    """Describe what each field of a configuration takes; None: only a Python object."""
-    hints = typing.get_type_hints(config_class)
-    return {
-        field.name: setting_type(hints[field.name])
-        for field in dataclasses.fields(config_class)
-        if field.init
-    }
-
-
 def variable_of(name: str) -> str:
     """Name the environment variable of a setting."""
     return PREFIX + name.upper()
 
 
-type _Layer = Iterator[tuple[str, tuple[object, Source]]]
+type _Values = dict[str, tuple[object, Source]]
+type _Items = Iterator[tuple[str, tuple[object, Source]]]
 
 
 def _from_arguments(
     arguments: Mapping[str, object],
     takes: Mapping[str, SettingType | None],
     name_argument: Callable[[str], str],
-) -> _Layer:
+) -> _Items:
     for name, value in arguments.items():
         if name not in takes:
             raise _unknown(name, takes, Source("argument"))
@@ -149,7 +140,7 @@ def _from_environment(
     environ: Mapping[str, str],
     places: Mapping[str, str],
     takes: Mapping[str, SettingType | None],
-) -> _Layer:
+) -> _Items:
     names = {variable_of(name): name for name, kind in takes.items() if kind}
     foreign = _service_links(environ) | {CONFIG_VARIABLE, ENV_FILE_VARIABLE}
     for variable, text in environ.items():
@@ -162,7 +153,7 @@ def _from_environment(
         yield names[variable], (_convert(kind.from_text, text, names[variable], source), source)
 
 
-def _from_file(file: SettingFile, takes: Mapping[str, SettingType | None]) -> _Layer:
+def _from_file(file: SettingFile, takes: Mapping[str, SettingType | None]) -> _Items:
     for name, value in file.settings.items():
         source = Source("file", file.place(name))
         kind = takes.get(name)
@@ -171,45 +162,54 @@ def _from_file(file: SettingFile, takes: Mapping[str, SettingType | None]) -> _L
         yield name, (_convert(kind.from_toml, value, name, source), source)
 
 
-def _layer(
-    layers: list[dict[str, tuple[object, Source]]],
-) -> dict[str, tuple[object, Source]]:
-    given: dict[str, tuple[object, Source]] = {}
+def _layer(layers: list[_Values]) -> _Values:
+    given: _Values = {}
     for layer in layers:
-        chosen = [ways for ways in ADDRESSES if ways & given.keys()]
-        unmade = frozenset().union(*(ways for ways in ADDRESSES if chosen and ways not in chosen))
-        for name, value in layer.items():
-            if name not in unmade:
-                given.setdefault(name, value)
+        _check_address(layer)
+        unmade: frozenset[str] = frozenset()
+        if _ADDRESSES & given.keys():
+            unmade = _ADDRESSES | _HOST_AND_PORT
+        elif _HOST_AND_PORT & given.keys():
+            unmade = _ADDRESSES
+        given = {name: value for name, value in layer.items() if name not in unmade} | given
     return given
+
+
+def _check_address(layer: _Values) -> None:
+    """Refuse what would have no effect: a host or port beside another way to say where."""
+    idle, made = _HOST_AND_PORT & layer.keys(), _ADDRESSES & layer.keys()
+    if idle and made:
+        (_, first), (_, second) = layer[min(idle)], layer[min(made)]
+        raise ConfigError(
+            f"{first.place} has no effect beside {second.place}; leave one of them out, or write "
+            "the host and port as one more bind"
+        )
 
 
 def _convert[V](read: Callable[[V], object], value: V, name: str, source: Source) -> object:
     try:
         return read(value)
     except ValueError as error:
-        raise ConfigError(f"{source.place}: {name} {error}", source.layer) from None
+        raise ConfigError(f"{source.place}: {name} {error}") from None
 
 
-def _unknown(name: str, known: typing.Iterable[str], source: Source) -> ConfigError:
+def _unknown(name: str, known: Iterable[str], source: Source) -> ConfigError:
     like = name.upper() if source.layer == "environment" else name.lower().replace("-", "_")
     close = difflib.get_close_matches(like, known, 1)
     remedy = f"did you mean {close[0]}?" if close else "`serverkit config schema` lists them all"
-    what = f"{name} is no setting; {remedy}"
-    return ConfigError(f"{source.place}: {what}" if source.layer == "file" else what, source.layer)
+    if source.layer == "file":
+        return ConfigError(f"{source.place}: {name} is no setting; {remedy}")
+    return ConfigError(f"{source.place or name} is no setting; {remedy}")
 
 
 def _explain(error: ValueError, sources: Mapping[str, Source]) -> ConfigError:
     """Add to the complaint of a configuration what set the fields it names."""
     named = [
-        sources[word]
+        sources[word].place
         for word in dict.fromkeys(re.findall(r"\w+", str(error)))
-        if word in sources and sources[word].layer != "default"
+        if word in sources and sources[word].place
     ]
-    layers = [source.layer for source in named]
-    places = ", ".join(source.place for source in named if source.place)
-    layer: Layer = "argument" if "argument" in layers or not layers else layers[0]
-    return ConfigError(f"{error} (set by {places})" if places else str(error), layer)
+    return ConfigError(f"{error} (set by {', '.join(named)})" if named else str(error))
 
 
 def _load_env_file(path: Path, environ: MutableMapping[str, str]) -> dict[str, str]:

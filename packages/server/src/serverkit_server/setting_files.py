@@ -5,31 +5,17 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
 
 CONFIG_FILE = "serverkit.toml"
 PROJECT_FILE = "pyproject.toml"
 PROJECT_TABLE = "tool.serverkit"
 
 
-type Layer = Literal["argument", "environment", "file", "default"]
-
-
 class ConfigError(ValueError):
-    """A setting is unknown, is no value of its type, is out of bounds, or cannot be read.
+    """A setting is unknown, has the wrong type, is out of bounds, or cannot be read.
 
     The message names the setting, where it was set, and what to write instead.
-
-    Attributes:
-        layer: where the first setting at fault was set.
     """
-
-    def __init__(self, message: str, layer: Layer) -> None:
-        super().__init__(message)
-        self.layer = layer
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, Layer]]:
-        return type(self), (str(self), self.layer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +61,12 @@ def read_config_file(path: Path) -> SettingFile:
     try:
         settings = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}", "file") from None
+        raise ConfigError(f"{path} is not TOML: {error}") from None
     table = PROJECT_TABLE if path.name == PROJECT_FILE else ""
     for key in table.split(".") if table else ():
         inner = settings.get(key, {})
         if not isinstance(inner, dict):
-            raise ConfigError(f"[{table}] in {path} must be a table, not {inner!r}", "file")
+            raise ConfigError(f"[{table}] in {path} must be a table, not {inner!r}")
         settings = inner
     return SettingFile(path=path, settings=settings, lines=dict(_lines(text, table)))
 
@@ -104,8 +90,7 @@ def read_env_file(path: Path) -> dict[str, tuple[str, str]]:
         if not found:
             raise ConfigError(
                 f"{path}:{number} must be KEY=VALUE, with a matching quote if there is one, "
-                f"not {stripped!r}",
-                "environment",
+                f"not {stripped!r}"
             )
         variables[found[0]] = (found[1], f"{path}:{number}")
     return variables
@@ -152,6 +137,6 @@ def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}", "file") from None
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{path} cannot be read: it is not UTF-8", "file") from None
+        raise ConfigError(f"{path} cannot be read: it is not UTF-8") from None

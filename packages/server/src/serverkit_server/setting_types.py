@@ -1,14 +1,15 @@
 """What a setting takes: its value read from text or from TOML, judged by the type of its field.
 
 Rules:
-    The annotation of a field of a configuration dataclass is the only description of its type.
-    Bounds are not judged here; the dataclass does that when it is made.
+    The annotation and the metadata of a field are the only description of what it takes.
+    What one value alone cannot tell is judged by the dataclass when it is made.
 """
 
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 YES = ("true", "yes", "on", "1")
 NO = ("false", "no", "off", "0")
@@ -44,6 +45,10 @@ class SettingType:
         kinds: the kinds of value that can be written down; more than one for a union.
         choices: the only strings it takes; empty: any.
         optional: it takes None, which is written as nothing at all.
+        at_least: the smallest number it takes.
+        at_most: the largest number it takes.
+        above: numbers must be larger than this.
+        base: of whole numbers in text; 0: as their prefix says.
 
     Threads: any; it never changes.
     """
@@ -51,11 +56,20 @@ class SettingType:
     kinds: tuple[Kind, ...]
     choices: tuple[str, ...] = ()
     optional: bool = False
+    at_least: float | None = None
+    at_most: float | None = None
+    above: float | None = None
+    base: int = 0
 
     def __str__(self) -> str:
         if self.choices:
             return "one of " + ", ".join(self.choices)
-        return " or ".join(_WORDS[kind] for kind in self.kinds)
+        words = " or ".join(_WORDS[kind] for kind in self.kinds)
+        if self.above is not None:
+            return f"{words} above {self.above:g}"
+        if self.at_least is not None and self.at_most is not None:
+            return f"{words}, {self._write(self.at_least)} to {self._write(self.at_most)}"
+        return words if self.at_least is None else f"{words}, {self._write(self.at_least)} or more"
 
     def from_text(self, text: str) -> object:
         """Read the value from a flag or an environment variable; a list is separated by commas.
@@ -67,9 +81,11 @@ class SettingType:
             return None
         for kind in self.kinds:
             try:
-                return self._accept(_READERS[kind](text.strip()))
+                value = self._read(text.strip(), kind)
             except ValueError:
                 continue
+            if self._accepts(value):
+                return value
         raise ValueError(f"must be {self}, not {text!r}")
 
     def from_toml(self, value: object) -> object:
@@ -79,23 +95,51 @@ class SettingType:
             ValueError: the value has another type. The message says what it should be.
         """
         for kind in self.kinds:
-            if kind == "number" and type(value) is int:
-                return float(value)
-            if _is_of_kind(value, kind):
-                return self._accept(tuple(value) if isinstance(value, list) else value)
+            if _is_of_kind(value, kind) and self._accepts(value):
+                if isinstance(value, list):
+                    return tuple(value)
+                return float(value) if kind == "number" and isinstance(value, int) else value
         raise ValueError(f"must be {self}, not {value!r}")
 
-    def _accept(self, value: object) -> object:
-        if self.choices and value not in self.choices:
-            raise ValueError(f"must be {self}, not {value!r}")
-        return value
+    def _read(self, text: str, kind: Kind) -> object:
+        return int(text, self.base) if kind == "integer" else _READERS[kind](text)
+
+    def _write(self, number: float) -> str:
+        return f"{number:o}" if self.base == 8 and isinstance(number, int) else f"{number:g}"
+
+    def _accepts(self, value: object) -> bool:
+        if self.choices:
+            return value in self.choices
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            return True
+        return (
+            math.isfinite(value)
+            and (self.above is None or value > self.above)
+            and (self.at_least is None or value >= self.at_least)
+            and (self.at_most is None or value <= self.at_most)
+        )
 
 
-def setting_type(annotation: object) -> SettingType | None:
-    """Describe the type of a field; None when no value of it can be written down, as of a callable.
+def setting_types(config_class: type) -> dict[str, SettingType | None]:
+    """Describe what each field of a configuration takes.
+
+    Returns:
+        By name of the field; None where only Python can say the value, such as a function.
+    """
+    hints = typing.get_type_hints(config_class)
+    return {
+        each.name: setting_type(hints[each.name], each.metadata) for each in fields(config_class)
+    }
+
+
+def setting_type(
+    annotation: object, traits: Mapping[str, typing.Any] = types.MappingProxyType({})
+) -> SettingType | None:
+    """Describe what a field takes; None when no value of it can be written down.
 
     Args:
         annotation: the resolved annotation, as `typing.get_type_hints` gives it.
+        traits: the metadata of the field: `at_least`, `at_most`, `above` and `base` count.
     """
     members = _members(annotation)
     choices = tuple(
@@ -115,6 +159,10 @@ def setting_type(annotation: object) -> SettingType | None:
         kinds=tuple(kind for kind in _WORDS if kind in found),
         choices=choices,
         optional=type(None) in members,
+        at_least=traits.get("at_least"),
+        at_most=traits.get("at_most"),
+        above=traits.get("above"),
+        base=traits.get("base", 0),
     )
 
 
@@ -127,10 +175,19 @@ def _members(annotation: object) -> tuple[object, ...]:
 
 
 def _is_of_kind(value: object, kind: Kind) -> bool:
-    if kind == "list":
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    wanted = {"boolean": bool, "integer": int, "number": float, "string": str, "table": dict}[kind]
-    return type(value) is wanted
+    match kind:
+        case "list":
+            return isinstance(value, list) and all(isinstance(item, str) for item in value)
+        case "boolean":
+            return isinstance(value, bool)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "number":
+            return isinstance(value, (int, float)) and not isinstance(value, bool)
+        case "string":
+            return isinstance(value, str)
+        case "table":
+            return isinstance(value, dict)
 
 
 def _boolean(text: str) -> bool:
@@ -143,17 +200,12 @@ def _list(text: str) -> Sequence[str]:
     return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
-def _integer(text: str) -> int:
-    return int(text, 0)
-
-
 def _table(text: str) -> typing.NoReturn:
     raise ValueError(text)
 
 
 _READERS: Mapping[Kind, Callable[[str], object]] = {
     "boolean": _boolean,
-    "integer": _integer,
     "number": float,
     "string": str,
     "list": _list,
