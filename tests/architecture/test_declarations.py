@@ -16,12 +16,6 @@ PROJECTS = {
 FILES = ("README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml")
 
 
-@pytest.fixture(params=RULES)
-def package(request: pytest.FixtureRequest) -> str:
-    """Each of our packages."""
-    return str(request.param)
-
-
 @pytest.fixture
 def project(package: str) -> dict[str, Any]:
     """The metadata of the package's distribution."""

@@ -7,7 +7,7 @@ import sysconfig
 
 import pytest
 
-from tests.architecture.rules import RULES, source_of
+from tests.architecture.rules import source_of
 from tests.architecture.source import modules
 
 BOUND_S = 120
@@ -26,7 +26,6 @@ def in_fresh_interpreter(script: str) -> str:
     return subprocess.check_output(command, env=environment, text=True, timeout=BOUND_S)
 
 
-@pytest.mark.parametrize("package", RULES)
 def test_importing_every_module_leaves_the_gil_off(package: str) -> None:
     """Every module of the package is imported, also those that are imported only when needed."""
     names = [m.name for m in modules(source_of(package)) if not m.name.endswith("__main__")]

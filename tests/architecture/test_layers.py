@@ -15,12 +15,6 @@ ALL = {package: tuple(modules(source_of(package))) for package in RULES}
 EVERY = [module for found in ALL.values() for module in found]
 
 
-@pytest.fixture(params=RULES)
-def package(request: pytest.FixtureRequest) -> str:
-    """Each of our packages."""
-    return str(request.param)
-
-
 def collect(lines: Iterator[Iterator[str]]) -> list[str]:
     """All the breaches in one list, for a failure that names them all."""
     return list(itertools.chain.from_iterable(lines))

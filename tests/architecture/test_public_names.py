@@ -22,13 +22,11 @@ def test_the_public_names_are_those_of_the_snapshot() -> None:
     assert known - names == set(), REWRITE
 
 
-@pytest.mark.parametrize("package", RULES)
 def test_every_public_name_is_documented(package: str) -> None:
     """A public class or function has a docstring of its own."""
     assert list(undocumented(package)) == []
 
 
-@pytest.mark.parametrize("package", RULES)
 def test_the_version_is_that_of_the_distribution(package: str) -> None:
     """`__version__` is public, and what the index says."""
     project = tomllib.loads((folder_of(package) / "pyproject.toml").read_text("utf-8"))["project"]
