@@ -1,8 +1,8 @@
 """Everything that a deployment decides, in one flat set of names.
 
 Rules:
-    A setting of the protocol or of the worker is declared by the package that owns it; here it is
-    only taken over, with its default, its bounds and its help.
+    Settings of the protocol and of the worker have here the same name and the same default as in
+    the package that owns and judges them.
     A field says everything about itself: the command line, the configuration file and the
     documentation are derived from its type, default and metadata.
 """
@@ -20,10 +20,8 @@ from serverkit_server.address import (
     UnixAddress,
     parse_address,
 )
+from serverkit_worker.access_log import AccessLogFilter
 from serverkit_worker.config import WorkerConfig
-
-type AccessLogFilter = Callable[[str, str, int], bool]
-"""Given method, target and status of an answered request, says whether to log it."""
 
 
 def _setting[T](default: T, group: str, text: str, **traits: object) -> T:
@@ -34,17 +32,8 @@ def _setting[T](default: T, group: str, text: str, **traits: object) -> T:
 
 
 def _worker[T](name: str, default: T) -> T:
-    """Take over a field of `WorkerConfig`."""
-    return _taken_over(WorkerConfig, name, default)
-
-
-def _proto[T](name: str, default: T) -> T:
-    """Take over a field of `ProtoConfig`."""
-    return _taken_over(ProtoConfig, name, default)
-
-
-def _taken_over[T](owner: type[ProtoConfig | WorkerConfig], name: str, default: T) -> T:
-    metadata = next(each.metadata for each in fields(owner) if each.name == name)
+    """Take over a field of `WorkerConfig`, with all that it says about itself."""
+    metadata = next(each.metadata for each in fields(WorkerConfig) if each.name == name)
     taken: T = field(default=default, metadata=metadata)
     return taken
 
@@ -130,7 +119,12 @@ class ServerConfig:
     loop: Literal["asyncio", "uvloop", "auto"] = _worker("loop", "asyncio")
     executor_threads_per_worker: int = _worker("executor_threads_per_worker", 0)
 
-    http1: Literal["fast", "h11"] = _proto("http1", "fast")
+    http1: Literal["fast", "h11"] = _setting(
+        "fast",
+        "Protocol",
+        "What reads HTTP/1: the server's own engine, or the h11 package.",
+        choices=("fast", "h11"),
+    )
     server_header: str = _worker("server_header", "serverkit")
     date_header: bool = _worker("date_header", default=True)
 
@@ -143,9 +137,27 @@ class ServerConfig:
     shutdown_timeout: float = _worker("shutdown_timeout", 10.0)
 
     max_request_size: int = _worker("max_request_size", 1_048_576)
-    max_header_size: int = _proto("max_header_size", 65_536)
-    max_headers: int = _proto("max_headers", 100)
-    max_target_size: int = _proto("max_target_size", 16_384)
+    max_header_size: int = _setting(
+        65_536,
+        "Limits",
+        "The largest head of a request; a larger one is answered 431.",
+        unit="bytes",
+        at_least=1,
+    )
+    max_headers: int = _setting(
+        100,
+        "Limits",
+        "How many header fields a request may have; with more it is answered 431.",
+        unit="fields",
+        at_least=1,
+    )
+    max_target_size: int = _setting(
+        16_384,
+        "Limits",
+        "The longest target of a request; a longer one is answered 414.",
+        unit="bytes",
+        at_least=1,
+    )
     max_connections: int = _worker("max_connections", 10_000)
     max_requests_per_connection: int = _worker("max_requests_per_connection", 0)
     limit_concurrency: int = _worker("limit_concurrency", 0)
@@ -181,7 +193,7 @@ class ServerConfig:
     access_log_filter: AccessLogFilter | None = _setting(  # noqa: RUF009 - makes a field
         None,
         "Logging",
-        "A function of method, target and status that says whether a request is logged.",
+        "A function of method, path and status that says whether a request is logged.",
         code_only=True,
     )
     lifecycle_logging: bool = _setting(
