@@ -1,0 +1,221 @@
+"""The one place where a response head is validated and laid out, whatever it is sent over."""
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from serverkit_proto.errors import LocalProtocolError
+from serverkit_proto.headers import FORBIDDEN_TRAILERS, split_list, validate_fields
+
+type Fields = tuple[tuple[bytes, bytes], ...]
+
+MAX_CACHED_HEADS = 256
+MAX_CACHED_SIZE = 2_048
+"""Largest head in bytes that is kept, so that all kept ones are at most half a megabyte."""
+
+UNDECLARED = -1
+NOT_PLAIN = -2
+
+REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
+# Fields of the connection, not of the response: what they say is the protocol's to say.
+_OF_THE_CONNECTION = frozenset(
+    {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseHead:
+    """A validated response head; made by ResponseHeads only, shared, immutable."""
+
+    status: int
+    fields: Fields
+    """All fields, with Date and Server, without those of the connection; lower-case names."""
+    content_length: int | None
+    """As the application declared it."""
+    close: bool
+    """The application said `Connection: close`."""
+    bodyless: bool
+    """The status forbids a body: 204, 304."""
+    block: bytes
+    """HTTP/1.1 status line and fields, each with its CRLF, without the empty line."""
+    plain: bytes
+    """Block and empty line."""
+    plain_length: int
+    """Length of the body with which `plain` can be sent as it is; UNDECLARED if a Content-Length
+    is all it lacks; NOT_PLAIN if its framing needs a closer look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InformationalHead:
+    """A validated head of an interim response, such as 103 (Early Hints)."""
+
+    status: int
+    fields: Fields
+    block: bytes
+    """As HTTP/1.1 sends it, with the empty line."""
+
+
+class ResponseHeads:
+    """Makes response heads from what applications give, and remembers them.
+
+    Threads: one owner, such as the thread of a worker's loop; not for sharing.
+
+    Args:
+        server: Value of the Server field; None for no such field.
+    """
+
+    def __init__(self, *, server: bytes | None = None) -> None:
+        self._server = validate_fields([(b"server", server)]) if server else []
+        self._added: list[tuple[bytes, bytes]] = self._server
+        self._cache: dict[tuple[object, ...], ResponseHead] = {}
+
+    def set_date(self, date: bytes | None) -> None:
+        """Say what time it is, as an IMF-fixdate; None for no Date field."""
+        dated = validate_fields([(b"date", date)]) if date else []
+        self._added = dated + self._server
+        self._cache.clear()
+
+    def make(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> ResponseHead:
+        """Validate a response head.
+
+        The application's own Date and Server stay. `Connection: close` becomes `close`; other
+        connection options and `Transfer-Encoding: chunked` are dropped, for framing is ours.
+
+        Raises:
+            LocalProtocolError: The status is no integer from 200 to 999; a name is no token; a
+                value has a control character; Content-Length is malformed or there are two;
+                Transfer-Encoding is not chunked, or comes with Content-Length.
+        """
+        try:
+            key = (status, *headers)
+        except TypeError:
+            raise LocalProtocolError(
+                f"headers are not an iterable of pairs: {headers!r}", "SERVERKIT_APP_BAD_HEADER"
+            ) from None
+        try:
+            return self._cache[key]
+        except KeyError:
+            return self._make(key)
+        except TypeError:  # the pairs are lists, which cannot be looked up
+            return self._make_from_lists(key)
+
+    def informational(
+        self, status: int, headers: Iterable[tuple[bytes, bytes]] = ()
+    ) -> InformationalHead:
+        """Validate the head of an interim response, such as 103 (Early Hints).
+
+        Raises:
+            LocalProtocolError: The status is not from 102 to 199 (100 is the connection's own to
+                send, 101 ends HTTP), or a field is malformed or frames the message.
+        """
+        fields = tuple(validate_fields(headers))
+        for name, _ in fields:
+            if name in _OF_THE_CONNECTION or name == b"content-length":
+                raise LocalProtocolError(
+                    f"an interim response must not have {name!r}", "SERVERKIT_APP_BAD_HEADER"
+                )
+        status = _check_status(status, 102, 199)
+        block = _block(status, fields) + b"\r\n"
+        return InformationalHead(status=status, fields=fields, block=block)
+
+    def _make_from_lists(self, key: tuple[object, ...]) -> ResponseHead:
+        pairs = (tuple(pair) if isinstance(pair, list) else pair for pair in key[1:])
+        hashable = (key[0], *pairs)
+        try:
+            return self._cache[hashable]
+        except (KeyError, TypeError):
+            return self._make(hashable)
+
+    def _make(self, key: tuple[object, ...]) -> ResponseHead:
+        head = self._lay_out(_check_status(key[0], 200), validate_fields(key[1:]))
+        if len(head.plain) <= MAX_CACHED_SIZE:
+            if len(self._cache) >= MAX_CACHED_HEADS:
+                self._cache.clear()
+            with contextlib.suppress(TypeError):
+                self._cache[key] = head
+        return head
+
+    def _lay_out(self, status: int, given: list[tuple[bytes, bytes]]) -> ResponseHead:
+        names = {name for name, _ in given}
+        length = _content_length([value for name, value in given if name == b"content-length"])
+        if b"transfer-encoding" in names:
+            _check_coding([v for name, v in given if name == b"transfer-encoding"], length)
+        close = any(name == b"connection" and b"close" in split_list(v) for name, v in given)
+        dropped = _OF_THE_CONNECTION | {b"content-length"} if status == 204 else _OF_THE_CONNECTION
+        fields = tuple(
+            [field for field in self._added if field[0] not in names]
+            + [field for field in given if field[0] not in dropped]
+        )
+        bodyless = status in (204, 304)
+        block = _block(status, fields)
+        plain_length = UNDECLARED if length is None else length
+        return ResponseHead(
+            status=status,
+            fields=fields,
+            content_length=length,
+            close=close,
+            bodyless=bodyless,
+            block=block,
+            plain=block + b"\r\n",
+            plain_length=NOT_PLAIN if close or bodyless else plain_length,
+        )
+
+
+def make_trailers(headers: Iterable[tuple[bytes, bytes]]) -> Fields:
+    """Validate trailer fields.
+
+    Raises:
+        LocalProtocolError: A field is malformed, or must not stand in a trailer section (RFC
+            9110 section 6.5.1).
+    """
+    trailers = tuple(validate_fields(headers))
+    for name, _ in trailers:
+        if name in FORBIDDEN_TRAILERS:
+            raise LocalProtocolError(
+                f"{name!r} must not be a trailer", "SERVERKIT_APP_FORBIDDEN_TRAILER"
+            )
+    return trailers
+
+
+def _block(status: int, fields: Fields) -> bytes:
+    line = b"HTTP/1.1 %d %b\r\n" % (status, REASONS.get(status, b"Unknown"))
+    return line + b"".join([b"%b: %b\r\n" % field for field in fields])
+
+
+def _check_status(status: object, lowest: int, highest: int = 999) -> int:
+    if isinstance(status, int) and not isinstance(status, bool) and lowest <= status <= highest:
+        return int(status)  # an HTTPStatus becomes a plain number
+    raise LocalProtocolError(
+        f"the status must be an integer from {lowest} to {highest}, not {status!r}",
+        "SERVERKIT_APP_BAD_STATUS",
+    )
+
+
+def _content_length(values: list[bytes]) -> int | None:
+    if not values:
+        return None
+    if len(values) > 1:
+        raise LocalProtocolError(
+            f"the response has more than one Content-Length: {values}",
+            "SERVERKIT_APP_BAD_CONTENT_LENGTH",
+        )
+    if not values[0].isdigit() or len(values[0]) > 19:
+        raise LocalProtocolError(
+            f"the Content-Length is not 1 to 19 decimal digits: {values[0]!r}",
+            "SERVERKIT_APP_BAD_CONTENT_LENGTH",
+        )
+    return int(values[0])
+
+
+def _check_coding(values: list[bytes], length: int | None) -> None:
+    if length is not None:
+        raise LocalProtocolError(
+            "the response has both Content-Length and Transfer-Encoding",
+            "SERVERKIT_APP_BAD_TRANSFER_ENCODING",
+        )
+    if [value.lower() for value in values] != [b"chunked"]:
+        raise LocalProtocolError(
+            f"the only Transfer-Encoding an application may ask for is chunked, not {values}",
+            "SERVERKIT_APP_BAD_TRANSFER_ENCODING",
+        )
