@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serverkit_proto.errors import RemoteProtocolError
+from serverkit_proto.errors import REFUSALS, RemoteProtocolError
 from serverkit_worker import errors
 from serverkit_worker.errors import (
     APP_ERROR,
@@ -25,16 +25,6 @@ ROOT = Path(__file__).parents[2]
 CATALOGUE = ROOT / "docs" / "reference" / "error-codes.md"
 CODE = r"SERVERKIT_(?:PARSE|LIMIT|TIMEOUT|APP|WORKER)_[A-Z0-9_]+"
 REPLIES = {name: value for name, value in vars(errors).items() if isinstance(value, ErrorReply)}
-
-
-class BadRequest(RemoteProtocolError):
-    """An error of the protocol with a given status, whatever the signature of its parent."""
-
-    def __init__(self, status: int) -> None:
-        Exception.__init__(self)
-        self.status = status
-        self.code = "SERVERKIT_PARSE_BAD_METHOD"
-        self.message = "a method is a token, not '\xe9\ud800'"
 
 
 @pytest.mark.parametrize(
@@ -127,11 +117,13 @@ def test_a_body_of_its_own_gets_the_same_headers() -> None:
 @pytest.mark.parametrize("status", [400, 414, 431, 501, 505])
 def test_a_protocol_error_brings_its_own_answer(status: int) -> None:
     """Code and status come from the error; its message is shown in debug only."""
-    reply = reply_to_protocol_error(BadRequest(status))
+    error = RemoteProtocolError("no token: '\xe9\ud800'", "SERVERKIT_PARSE_BAD_METHOD", status)
+
+    reply = reply_to_protocol_error(error)
 
     assert (reply.code, reply.status) == ("SERVERKIT_PARSE_BAD_METHOD", status)
     assert b"token" not in error_response(reply).body
-    assert "a method is a token, not '\xe9?'".encode() in error_response(reply, debug=True).body
+    assert "no token: '\xe9?'".encode() in error_response(reply, debug=True).body
 
 
 def test_a_wrong_message_is_named_with_the_right_one() -> None:
@@ -176,8 +168,11 @@ def test_every_code_is_documented_and_every_documented_code_exists() -> None:
     assert len(codes) == len(set(codes))
 
 
-def test_the_catalogue_has_the_status_of_the_table() -> None:
-    """What the catalogue says of a reply is what a client gets."""
-    statuses = {code: status for code, status in documented() if code in ERROR_REPLIES}
+def test_the_catalogue_has_the_status_of_the_tables() -> None:
+    """What the catalogue says of a code is what a client gets."""
+    statuses = {code: reply.status for code, reply in ERROR_REPLIES.items()}
+    statuses |= {code: refusal.status for code, refusal in REFUSALS.items()}
 
-    assert statuses == {code: str(reply.status) for code, reply in ERROR_REPLIES.items()}
+    found = {code: int(status) for code, status in documented() if status != "-"}
+
+    assert found == statuses | {"SERVERKIT_PARSE_MALFORMED": 400}
