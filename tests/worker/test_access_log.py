@@ -349,5 +349,5 @@ def test_a_broken_handler_is_told_on_once(
     record(log)
     record(log)
 
-    [told] = caplog.records
-    assert (told.name, told.levelname) == ("serverkit.error", "ERROR")
+    told = [noted.levelname for noted in caplog.records if noted.name == "serverkit.error"]
+    assert told == ["ERROR"]
