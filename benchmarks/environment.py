@@ -1,13 +1,37 @@
 """Where a measurement was made: without it a number means nothing."""
 
+import datetime
+import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from benchmarks import wrk
 from benchmarks.server_process import ROOT
+
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+class ToolMissingError(Exception):
+    """A program of the operating system is not installed. Says how to get it."""
+
+
+def require_tools(*names: str) -> None:
+    """Look for programs.
+
+    Raises:
+        ToolMissingError: One is missing.
+    """
+    missing = [name for name in names if shutil.which(name) is None]
+    if missing:
+        raise ToolMissingError(
+            f"The benchmark needs {' and '.join(missing)} on the PATH, from the operating system: "
+            "on Debian and Ubuntu `apt install wrk util-linux`, on Fedora `dnf install wrk`. "
+            "It runs on Linux only, whose /proc it reads."
+        )
 
 
 def cpu_model() -> str:
@@ -51,3 +75,14 @@ def describe() -> dict[str, object]:
         "uncommitted": bool(git("status", "--porcelain", "--", "packages", "benchmarks")),
         "load": os.getloadavg(),
     }
+
+
+def save(folder: Path, kind: str, artifact: dict[str, object]) -> Path:
+    """Write an artifact with its environment into a folder, and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    now = datetime.datetime.now(datetime.UTC)
+    path = folder / f"{now:%Y%m%dT%H%M%S.%fZ}-{kind}.json"
+    ended = now.isoformat(timespec="seconds")
+    whole = {"kind": kind, "ended": ended, "environment": describe(), **artifact}
+    path.write_text(json.dumps(whole, indent=1) + "\n")
+    return path

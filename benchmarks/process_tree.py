@@ -1,6 +1,7 @@
 """What a process and its descendants take of the machine, as Linux tells in /proc."""
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,3 +106,24 @@ def core_busy_s(core: int) -> float:
             user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, ticks[:8])
             return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND
     raise ValueError(f"this machine has no core {core}")
+
+
+class Others:
+    """What the rest of the machine takes of a core from now on. Owner: one measurement."""
+
+    def __init__(self, core: int, root: int) -> None:
+        """Begin.
+
+        Args:
+            core: The core.
+            root: The process whose tree is pinned to it, and is not counted.
+        """
+        self._core = core
+        self._root = root
+        self._began = time.monotonic()
+        self._busy_s = core_busy_s(core) - cpu_time(root).by_stat_s
+
+    def share(self) -> float:
+        """Return the part of the time since the beginning, from 0 to 1."""
+        busy_s = core_busy_s(self._core) - cpu_time(self._root).by_stat_s - self._busy_s
+        return max(0.0, busy_s / (time.monotonic() - self._began))

@@ -1,6 +1,7 @@
 """The measuring itself: each server alone on its core, all of them in turn, round after round."""
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,8 +121,8 @@ def _measure(
         p99_ms=seen.p99_ms,
         max_ms=seen.max_ms,
         pss_mib=pss / 2**20,
-        foreign_share=max(0.0, (took.server_core_s - took.cpu.by_stat_s) / seen.seconds),
-        client_share=min(1.0, took.client_core_s / seen.seconds),
+        foreign_share=took.foreign_share,
+        client_share=took.client_share,
         errors=errors,
     )
     shown = _without_places(folder)
@@ -134,21 +135,23 @@ def _measure(
 
 
 class _Clocks:
-    """What a server and two cores did from now until `stop`. Owner: one measurement."""
+    """What a server and two cores do from now until `stop`. Owner: one measurement."""
 
     def __init__(self, pid: int, settings: Settings) -> None:
         self._pid = pid
-        self._settings = settings
-        self.server_core_s = process_tree.core_busy_s(settings.server_core)
-        self.client_core_s = process_tree.core_busy_s(settings.client_core)
+        self._others = process_tree.Others(settings.server_core, pid)
+        self._client_core = settings.client_core
+        self._client_busy_s = process_tree.core_busy_s(settings.client_core)
+        self._began = time.monotonic()
         self.cpu = process_tree.cpu_time(pid)
+        self.foreign_share = self.client_share = 0.0
 
     def stop(self) -> None:
-        """Turn the readings into differences."""
+        """Turn the readings into differences and shares."""
         self.cpu = process_tree.cpu_time(self._pid) - self.cpu
-        settings = self._settings
-        self.server_core_s = process_tree.core_busy_s(settings.server_core) - self.server_core_s
-        self.client_core_s = process_tree.core_busy_s(settings.client_core) - self.client_core_s
+        self.foreign_share = self._others.share()
+        busy_s = process_tree.core_busy_s(self._client_core) - self._client_busy_s
+        self.client_share = min(1.0, busy_s / (time.monotonic() - self._began))
 
 
 def _errors(

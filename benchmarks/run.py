@@ -8,11 +8,10 @@ import argparse
 import dataclasses
 import datetime
 import functools
-import json
 import sys
 from pathlib import Path
 
-from benchmarks import environment, wrk
+from benchmarks import environment
 from benchmarks.bars import BARS, judge
 from benchmarks.report import render
 from benchmarks.rounds import Measurement, Settings, in_turn, measure
@@ -21,7 +20,6 @@ from benchmarks.servers import SERVERS, Server, version_of
 from benchmarks.workloads import WORKLOADS, Workload
 
 SCHEMA = 1
-RESULTS = Path(__file__).parent / "results"
 LATEST = "latest.md"
 
 
@@ -29,8 +27,8 @@ def main(words: list[str] | None = None) -> int:
     """Measure what the command line says, and write it down."""
     arguments = parser().parse_args(words)
     try:
-        wrk.require_tools()
-    except wrk.WrkError as error:
+        environment.require_tools("wrk", "taskset")
+    except environment.ToolMissingError as error:
         print(error, file=sys.stderr)
         return 2
     servers = [one for one in SERVERS if one.name in arguments.servers]
@@ -67,7 +65,9 @@ def parser() -> argparse.ArgumentParser:
     for field in dataclasses.fields(Settings):
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=int, default=field.default)
     parser.add_argument("--quick", action="store_true", help="one round of one second: a smoke run")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
+    parser.add_argument(
+        "--output", type=Path, default=environment.RESULTS, help="folder of the results"
+    )
     parser.add_argument(
         "--latest", action="store_true", help=f"write the table to {LATEST} too, to be committed"
     )
@@ -150,7 +150,6 @@ class Run:
             "schema": SCHEMA,
             "complete": self._complete,
             "began": self._began.isoformat(timespec="seconds"),
-            "ended": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "environment": self._environment,
             "settings": dataclasses.asdict(self._settings),
             "servers": self._seen,
@@ -165,12 +164,9 @@ class Run:
 
     def write(self, folder: Path, *, latest: bool) -> None:
         """Write the artifact and the table into a folder, and print the table."""
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"{self._began:%Y%m%dT%H%M%SZ}"
         table = render(self._results, self._summary(), dataclasses.asdict(self._settings))
-        artifact = folder / f"{name}.json"
-        artifact.write_text(json.dumps(self.artifact(), indent=1) + "\n")
-        (folder / f"{name}.md").write_text(table)
+        artifact = environment.save(folder, "run", self.artifact())
+        artifact.with_suffix(".md").write_text(table)
         if latest:
             (folder / LATEST).write_text(table)
         print(table)

@@ -1,0 +1,106 @@
+"""The tools run and write down what they saw; nothing here says how fast anything is."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks read /proc"),
+    pytest.mark.skipif(shutil.which("taskset") is None, reason="taskset is not installed"),
+]
+needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
+
+
+def run_tool(tool: str, *words: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a tool on the cores that this process may use."""
+    environment = os.environ | ({} if path is None else {"PATH": path})
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", f"benchmarks.{tool}", *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def cores() -> tuple[str, ...]:
+    """Return the arguments that name the cores to use."""
+    allowed = os.sched_getaffinity(0)
+    return ("--server-core", str(min(allowed)), "--client-core", str(max(allowed)))
+
+
+def artifact_of(finished: subprocess.CompletedProcess[str], folder: Path) -> dict[str, Any]:
+    """Return what a tool that went well wrote into its folder."""
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    (path,) = folder.glob("*.json")
+    artifact: dict[str, Any] = json.loads(path.read_text())
+    assert {"cpu", "kernel", "python", "gil", "git"} <= artifact["environment"].keys()
+    return artifact
+
+
+@needs_wrk
+def test_a_quick_run_writes_samples_commands_and_a_table(tmp_path: Path) -> None:
+    """The artifact tells how each number came about, and names no place of this machine."""
+    finished = run_tool(
+        *("run", "--quick", "--servers", "floor", "--workloads", "hello,post-10k"),
+        *("--connections", "4", "--latest", "--output", str(tmp_path), *cores()),
+    )
+
+    artifact = artifact_of(finished, tmp_path)
+    assert artifact["schema"] == 1
+    assert artifact["complete"] is True
+    assert artifact["failures"] == []
+    assert [one["workload"] for one in artifact["samples"]] == ["hello", "post-10k"]
+    for sample in artifact["samples"]:
+        assert sample["requests"] > 0
+        assert sample["cpu_us"] > 0
+        assert sample["pss_mib"] > 0
+        assert not [error for error in sample["errors"] if "clocks" not in error]
+    commands = artifact["servers"]["floor"]["commands"]
+    assert "python -m benchmarks.floor hello" in commands["hello"]
+    assert " -c4 -d1s --latency -s hello.lua " in artifact["workloads"]["hello"]["load"]
+    table = (tmp_path / "latest.md").read_text()
+    assert "## hello, GET" in table
+    assert str(Path(sys.executable).parent) not in table + json.dumps(commands)
+
+
+def test_without_wrk_the_message_says_where_to_get_it(tmp_path: Path) -> None:
+    """Nobody has to read a traceback to learn that a package is missing."""
+    finished = run_tool("run", "--output", str(tmp_path), path="")
+
+    assert finished.returncode == 2
+    assert "needs wrk and taskset on the PATH" in finished.stderr
+    assert "apt install" in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_server_is_refused_with_the_names_known() -> None:
+    """A slip of the pen does not end in an empty table."""
+    finished = run_tool("run", "--servers", "floor,nginx")
+
+    assert finished.returncode == 2
+    assert "nginx is none of floor, serverkit" in finished.stderr
+
+
+def test_idle_connections_are_held_counted_and_weighed(tmp_path: Path) -> None:
+    """All are opened, none is closed by the server, and a busy one is timed beside them."""
+    finished = run_tool(
+        *("idle_connections", "--server", "floor", "--connections", "50", "--rounds", "2"),
+        *("--seconds", "0.2", "--warmup", "0.1", "--output", str(tmp_path), *cores()),
+    )
+
+    artifact = artifact_of(finished, tmp_path)
+    assert artifact["connections"] == 50
+    assert [one["still_open"] for one in artifact["rounds"]] == [50, 50]
+    assert all(one["beside"]["requests"] > 1 for one in artifact["rounds"])
