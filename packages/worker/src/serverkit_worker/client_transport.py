@@ -1,0 +1,93 @@
+"""What a connection does with its transport besides writing plain responses.
+
+Rules:
+    Nothing here knows of HTTP. What is kept for a slow client is bounded: `drained` waits.
+"""
+
+import asyncio
+import socket
+import struct
+from typing import Final
+
+from serverkit_worker.errors import ClientDisconnected
+
+# SO_LINGER on, for no time: closing then resets the connection.
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+
+
+class ClientTransport:
+    """A transport with its flow control in both directions.
+
+    Owner: the connection that made it; the loop thread only.
+
+    Attributes:
+        transport: as the event loop gave it.
+        write_paused: the client reads too slowly; `drained` waits.
+        read_paused: nothing is read from the client at present.
+    """
+
+    __slots__ = ("_waiters", "read_paused", "transport", "write_paused")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+        self.write_paused = False
+        self.read_paused = False
+        self._waiters: list[asyncio.Future[None]] = []
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How much is written and not yet in the kernel's hands."""
+        return self.transport.get_write_buffer_size()
+
+    def write(self, buffers: list[bytes]) -> None:
+        """Write, in order."""
+        if len(buffers) == 1:
+            self.transport.write(buffers[0])
+        elif buffers:
+            self.transport.writelines(buffers)
+
+    async def drained(self) -> None:
+        """Wait until the client has read enough.
+
+        Raises:
+            ClientDisconnected: it never will.
+        """
+        if self.write_paused:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+
+    def resume_writing(self) -> None:
+        """Let everyone who waits in `drained` go on."""
+        self.write_paused = False
+        for waiter in self._take_waiters():
+            waiter.set_result(None)
+
+    def break_down(self) -> None:
+        """Let everyone who waits in `drained` learn that the client is gone."""
+        self.write_paused = False
+        for waiter in self._take_waiters():
+            waiter.set_exception(ClientDisconnected())
+
+    def pause_reading(self) -> None:
+        """Read nothing until `resume_reading`."""
+        if not self.read_paused and not self.transport.is_closing():
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    def reset(self) -> None:
+        """Close at once by a reset, so that nobody takes what was sent so far for complete."""
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None and sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.transport.abort()
+
+    def _take_waiters(self) -> list[asyncio.Future[None]]:
+        waiters, self._waiters = self._waiters, []
+        return [waiter for waiter in waiters if not waiter.done()]

@@ -1,0 +1,129 @@
+"""Deadlines that cost nothing per request: each connection stores when it is due, one sweep looks.
+
+Rules:
+    A deadline is set from `Sweep.now`, the time of the last tick, plus one tick: it is never early,
+    and late by two ticks at most.
+    A sweep runs only while there are connections; an idle worker without any is not woken.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable, Collection, Sequence
+from typing import Final, Protocol
+
+from serverkit_worker.config import WorkerConfig
+
+NEVER: Final = math.inf
+LONGEST_TICK_S: Final = 0.25
+# A body that comes slower than this is cut off: mod_reqtimeout's MinRate for bodies.
+MIN_BODY_BYTES_PER_S: Final = 500
+# How long what a client still sends is read and thrown away, so that it can read our last answer.
+LINGER_S: Final = 2.0
+# How long a connection that is refused, or found fresh or idle by a drain, may still say something.
+GRACE_S: Final = 0.25
+REFUSAL_S: Final = 1.0
+
+
+class Expiring(Protocol):
+    """What a sweep looks at."""
+
+    deadline: float
+    write_deadline: float
+
+    def expire(self) -> None:
+        """Act on a deadline that has passed."""
+
+
+class Timeouts:
+    """The timeouts of a worker in seconds, each with the tick that `Sweep.now` may lag added."""
+
+    __slots__ = (
+        "body_s",
+        "grace_s",
+        "handler_s",
+        "head_s",
+        "keep_alive_s",
+        "linger_s",
+        "refusal_s",
+        "tick_s",
+        "write_s",
+    )
+
+    def __init__(self, config: WorkerConfig) -> None:
+        bounds = (
+            config.keep_alive_timeout,
+            config.header_timeout,
+            config.request_timeout,
+            config.write_timeout,
+        )
+        self.tick_s = tick_s = min(LONGEST_TICK_S, min(bounds) / 4)
+        self.keep_alive_s = config.keep_alive_timeout + tick_s
+        self.head_s = config.header_timeout + tick_s
+        self.body_s = config.request_timeout + tick_s
+        self.write_s = config.write_timeout + tick_s
+        self.handler_s = (
+            NEVER if config.handler_timeout is None else config.handler_timeout + tick_s
+        )
+        self.linger_s = LINGER_S
+        self.grace_s = GRACE_S
+        self.refusal_s = REFUSAL_S
+
+
+class Sweep:
+    """Looks at every connection of a worker once per tick.
+
+    Owner: the worker's loop thread, as of all that it looks at.
+    """
+
+    __slots__ = ("_connections", "_handle", "_loop", "_on_tick", "_tick_s", "now")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        connections: Sequence[Collection[Expiring]],
+        on_tick: Callable[[], None],
+        *,
+        tick_s: float,
+    ) -> None:
+        """Prepare a sweep that does not run yet.
+
+        Args:
+            loop: its clock and timer.
+            connections: all looked at in each tick; a tick that finds none is the last one.
+            on_tick: called in each tick, and when the sweep starts.
+            tick_s: seconds from tick to tick.
+        """
+        self._loop = loop
+        self._connections = connections
+        self._on_tick = on_tick
+        self._tick_s = tick_s
+        self._handle: asyncio.TimerHandle | None = None
+        self.now = loop.time()
+
+    def start(self) -> None:
+        """Run from now on, if it does not run already."""
+        if self._handle is None:
+            self.now = self._loop.time()
+            self._on_tick()
+            self._handle = self._loop.call_later(self._tick_s, self._run)
+
+    def stop(self) -> None:
+        """Run no more."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _run(self) -> None:
+        self.now = now = self._loop.time()
+        self._handle = None
+        self._on_tick()
+        due = [
+            connection
+            for group in self._connections
+            for connection in group
+            if connection.deadline <= now or connection.write_deadline <= now
+        ]
+        for connection in due:
+            connection.expire()
+        if any(self._connections):
+            self._handle = self._loop.call_later(self._tick_s, self._run)

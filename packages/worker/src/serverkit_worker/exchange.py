@@ -1,0 +1,348 @@
+"""One request and its response: the only place that calls the application.
+
+Nothing here knows which version of HTTP carries the exchange: a `ResponseStream` does that.
+`receive` and `send` are the application's side; `deliver_*` and `peer_*` are pushed in by the
+connection.
+
+Source: ASGI HTTP & WebSocket message format 2.5, "HTTP".
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from serverkit_proto.errors import LocalProtocolError
+from serverkit_proto.events import RequestReceived
+from serverkit_proto.response import ResponseHead, ResponseHeads, make_trailers
+
+from serverkit_worker.asgi import ASGIApp, Message, Scope
+from serverkit_worker.errors import (
+    APP_BAD_RESPONSE,
+    APP_ERROR,
+    APP_NO_RESPONSE,
+    ASGIMessageError,
+    ClientDisconnected,
+    ErrorReply,
+)
+from serverkit_worker.path_send import FileReader
+from serverkit_worker.response_messages import (
+    BODY,
+    EARLY_HINT,
+    PATHSEND,
+    START,
+    TRAILERS,
+    ResponseState,
+    body_of,
+    check_order,
+    early_hint_fields,
+    path_of,
+    trailers_of,
+)
+
+logger = logging.getLogger("serverkit.error")
+
+# As module constants: on the request path a global name costs half of an attribute of the enum.
+NOT_STARTED: Final = ResponseState.NOT_STARTED
+HEAD_HELD: Final = ResponseState.HEAD_HELD
+COMPLETE: Final = ResponseState.COMPLETE
+
+
+class ResponseStream(Protocol):
+    """What an exchange needs of the connection, or the stream of one, that carries it.
+
+    Threads: the loop thread only.
+    """
+
+    write_paused: bool
+
+    def respond(self, head: ResponseHead, body: bytes) -> None:
+        """Send the complete response."""
+
+    def start_response(self, head: ResponseHead, *, trailers: bool) -> None:
+        """Prepare the head, which leaves together with the first bytes of the body."""
+
+    def send_body(self, data: bytes, *, more: bool) -> None:
+        """Send a part of the body; without `more` and without trailers the response is complete."""
+
+    def send_trailers(self, trailers: tuple[tuple[bytes, bytes], ...]) -> None:
+        """Send the trailers, which complete the response."""
+
+    def send_early_hint(self, fields: list[tuple[bytes, bytes]]) -> None:
+        """Send a 103 response at once."""
+
+    async def drained(self) -> None:
+        """Wait until the client has read enough for more to be sent."""
+
+    def body_awaited(self) -> None:
+        """Note that the application waits for the request's body."""
+
+    def body_taken(self, size: int) -> None:
+        """Note that the application has been given `size` bytes of the request's body."""
+
+    def fail(self, reply: ErrorReply, exc: BaseException | None) -> None:
+        """Answer with an error where nothing was sent yet, else cut the response off."""
+
+
+class HTTPExchange:
+    """One call of the application.
+
+    Owner: the connection that made it; the loop thread only.
+
+    Attributes:
+        request: as the protocol received it.
+        scope: given to the application.
+        head: of the response, once the application has started it.
+        bytes_sent: octets of the response's body so far.
+        gone: the connection is lost or cut off; `send` raises.
+        started_at: loop time in seconds, set by the connection where somebody asks for durations.
+        task: runs the application; set by the connection when it did not finish at once.
+    """
+
+    __slots__ = (
+        "_app",
+        "_body_given",
+        "_chunks",
+        "_heads",
+        "_left",
+        "_more",
+        "_state",
+        "_stream",
+        "_trailers",
+        "_waiters",
+        "bytes_sent",
+        "gone",
+        "head",
+        "request",
+        "scope",
+        "started_at",
+        "task",
+    )
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        heads: ResponseHeads,
+        stream: ResponseStream,
+        request: RequestReceived,
+        scope: Scope,
+    ) -> None:
+        self._app = app
+        self._heads = heads
+        self._stream = stream
+        self.request = request
+        self.scope = scope
+        self.head: ResponseHead | None = None
+        self.bytes_sent = 0
+        self.gone = False
+        self.started_at = 0.0
+        self.task: asyncio.Task[None] | None = None
+        self._state = NOT_STARTED
+        self._left = False
+        self._more = not request.end
+        self._body_given = False
+        self._chunks: deque[bytes] | None = None
+        self._waiters: list[asyncio.Future[None]] | None = None
+        self._trailers: tuple[tuple[bytes, bytes], ...] = ()
+
+    # The connection's side
+
+    @property
+    def streaming(self) -> bool:
+        """Whether a part of the response is sent and more of it is to come."""
+        return self._state not in (NOT_STARTED, HEAD_HELD, COMPLETE)
+
+    def deliver_body(self, data: bytes, *, more: bool) -> None:
+        """Take a part of the request's body."""
+        if self._chunks is None:
+            self._chunks = deque()
+        if data:
+            self._chunks.append(data)
+        self._more = more
+        self.wake()
+
+    def peer_left(self) -> None:
+        """Learn that the client sends no more: `receive` says so, `send` may still reach it."""
+        self._left = True
+        self.wake()
+
+    def peer_gone(self) -> None:
+        """Learn that the response has nowhere to go: `receive` and `send` say so."""
+        self.gone = self._left = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Let everyone who waits in `receive` look again."""
+        if self._waiters:
+            for waiter in self._waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+            self._waiters = None
+
+    async def run(self) -> None:
+        """Call the application once and see to its response. Whatever it raises ends here."""
+        try:
+            await self._app(self.scope, self.receive, self.send)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:  # noqa: BLE001  any failure, SystemExit too, is one request's
+            self._failed(exc)
+        else:
+            if self._state is not COMPLETE and not self.gone:
+                self._returned_early()
+
+    # The application's side
+
+    async def receive(self) -> Message:
+        """Return the next `http.request`, or `http.disconnect` when nothing else can come.
+
+        Source: ASGI HTTP, "Request - receive event" and "Disconnect - receive event".
+        """
+        if self._body_given:
+            while not self._left and self._state is not COMPLETE:
+                await self._woken()
+            return {"type": "http.disconnect"}
+        while self._more and not self._chunks:
+            if self._left or self._state is COMPLETE:
+                return {"type": "http.disconnect"}
+            self._stream.body_awaited()
+            await self._woken()
+        if self._chunks:
+            data = self._chunks.popleft()
+            self._stream.body_taken(len(data))
+            more = self._more or bool(self._chunks)
+        else:
+            data, more = b"", False
+        self._body_given = not more
+        return {"type": "http.request", "body": data, "more_body": more}
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        """Take one message of the response, and return when the client may be sent more.
+
+        Raises:
+            ASGIMessageError: the message is out of order or malformed; nothing of it was sent.
+            LocalProtocolError: its status, headers or length break HTTP; nothing of it was sent.
+            ClientDisconnected: an OSError: the client is gone.
+
+        Source: ASGI HTTP, "Response Start - send event" and "Response Body - send event".
+        """
+        if self.gone:
+            raise ClientDisconnected
+        kind = message.get("type")
+        state = self._state
+        if state is HEAD_HELD and kind == BODY and not message.get("more_body"):
+            # Nearly every response: complete with its first body.
+            body = body_of(message)
+            self.bytes_sent = len(body)
+            self._stream.respond(self.head, body)  # type: ignore[arg-type]  # held: it is there
+            self._state = COMPLETE
+        elif state is NOT_STARTED and kind == START:
+            self.head = self._heads.make(message.get("status"), message.get("headers", ()))
+            self._state = (
+                ResponseState.HEAD_HELD_TRAILERS if message.get("trailers") else HEAD_HELD
+            )
+        else:
+            await self._send_rarer(check_order(state, kind, self.scope["extensions"]), message)
+
+    async def _send_rarer(self, kind: str, message: Mapping[str, Any]) -> None:
+        if kind == BODY:
+            await self._send_part(body_of(message), more=bool(message.get("more_body")))
+        elif kind == TRAILERS:
+            fields, more = trailers_of(message)
+            self._trailers += make_trailers(fields)
+            if not more:
+                self._stream.send_trailers(self._trailers)
+                self._state = COMPLETE
+        elif kind == EARLY_HINT:
+            self._stream.send_early_hint(early_hint_fields(message))
+        elif kind == PATHSEND:
+            await self._send_path(path_of(message))
+        # What is left is http.response.debug, made for test clients that look into templates.
+
+    async def _send_part(self, data: bytes, *, more: bool) -> None:
+        self._start_body()
+        self.bytes_sent += len(data)
+        self._stream.send_body(data, more=more)
+        if not more:
+            self._state = (
+                ResponseState.TRAILERS_DUE
+                if self._state is ResponseState.STREAMING_TRAILERS
+                else COMPLETE
+            )
+        elif self._stream.write_paused:
+            await self._stream.drained()
+
+    def _start_body(self) -> None:
+        """Start the response on the stream unless that is done."""
+        head = self.head
+        if head is None:
+            raise AssertionError("the order table lets no body pass before the start")
+        if self._state is HEAD_HELD:
+            self._stream.start_response(head, trailers=False)
+            self._state = ResponseState.STREAMING
+        elif self._state is ResponseState.HEAD_HELD_TRAILERS:
+            self._stream.start_response(head, trailers=True)
+            self._state = ResponseState.STREAMING_TRAILERS
+
+    async def _send_path(self, path: str) -> None:
+        """Send a file as the whole body.
+
+        Source: ASGI extension "Path Send".
+        """
+        head = self.head
+        if head is None:
+            raise AssertionError("the order table lets no file pass before the start")
+        async with FileReader(path) as file:
+            if head.content_length is None and not head.bodyless:
+                length = (b"content-length", b"%d" % file.size)
+                self.head = self._heads.make(head.status, (*head.fields, length))
+            if self.request.method != "HEAD":
+                while data := await file.read():
+                    await self._send_part(data, more=True)
+        await self._send_part(b"", more=False)
+
+    async def _woken(self) -> None:
+        """Wait for the next `wake`."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._waiters is None:
+            self._waiters = []
+        self._waiters.append(waiter)
+        await waiter
+
+    # How a call of the application ends badly
+
+    def _failed(self, exc: BaseException) -> None:
+        """Answer for an application that raised."""
+        if self.gone and _follows_disconnect(exc):
+            return
+        request = self.request
+        logger.error(
+            "The application failed on %s %s",
+            request.method,
+            self.scope["path"],
+            exc_info=(type(exc), exc, exc.__traceback__),
+        )
+        if self._state is not COMPLETE and not self.gone:
+            broke_http = isinstance(exc, ASGIMessageError | LocalProtocolError)
+            self._stream.fail(APP_BAD_RESPONSE if broke_http else APP_ERROR, exc)
+
+    def _returned_early(self) -> None:
+        """Answer for an application that returned before its response was complete."""
+        logger.error(
+            "The application returned from %s %s with its response %s",
+            self.request.method,
+            self.scope["path"],
+            self._state.value,
+        )
+        self._stream.fail(APP_NO_RESPONSE, None)
+
+
+def _follows_disconnect(exc: BaseException) -> bool:
+    """Return whether an exception is what a client's leaving, or our cancelling, made of it."""
+    seen: BaseException | None = exc
+    while seen is not None:
+        if isinstance(seen, ClientDisconnected | asyncio.CancelledError):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False

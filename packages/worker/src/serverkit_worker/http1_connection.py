@@ -1,0 +1,480 @@
+"""One HTTP/1.1 connection: bytes of a client in, calls of the application, bytes out.
+
+A request comes in through `data_received`, becomes an event in `_pump` and an exchange in `_begin`,
+and leaves through `respond`: for most requests within one call from the event loop.
+
+Rules:
+    Requests are answered in order: the protocol gives the next one only after the response to the
+    one before it is complete.
+    Whatever waits for the client has a deadline: `phase` says for what, `expire` acts on it.
+    Whatever is kept for the client or from it is bounded: reading pauses, or `send` waits.
+
+Source: RFC 9112; RFC 9110 section 15.5.9 (408).
+"""
+
+import asyncio
+from typing import Final
+
+from serverkit_proto.connection import new_connection
+from serverkit_proto.errors import RemoteProtocolError
+from serverkit_proto.events import BodyReceived, RequestReceived
+from serverkit_proto.response import ResponseHead
+
+from serverkit_worker import debug_page
+from serverkit_worker.asgi import Scope
+from serverkit_worker.client_transport import ClientTransport
+from serverkit_worker.deadlines import GRACE_S, MIN_BODY_BYTES_PER_S, NEVER
+
+from serverkit_worker.errors import (
+    DRAINING,
+    LIMIT_CONCURRENCY,
+    LIMIT_CONNECTIONS,
+    LIMIT_REQUEST_TOO_LARGE,
+    TIMEOUT_HANDLER,
+    TIMEOUT_REQUEST_BODY,
+    TIMEOUT_REQUEST_HEAD,
+    ErrorReply,
+    error_response,
+    text_error_response,
+    reply_to_protocol_error,
+)
+from serverkit_worker.exchange import HTTPExchange
+from serverkit_worker.lingering import LingeringConnection, RefusedConnection
+from serverkit_worker.phases import BODY, CLOSED, HEAD, IDLE, RESPONSE, Phase
+from serverkit_worker.scope import connection_scope, http_scope, socket_address
+from serverkit_worker.serving import Serving
+
+# Of a body that the application has not taken yet, or of pipelined requests.
+READ_HIGH_WATER_BYTES: Final = 65_536
+READ_LOW_WATER_BYTES: Final = 16_384
+
+
+class HTTP1Connection(asyncio.Protocol):
+    """Serves the requests of one client.
+
+    Owner: the worker's loop thread. It is the `ResponseStream` of its exchanges.
+
+    Attributes:
+        phase: what the connection waits for.
+        deadline: loop time in seconds at which it has waited long enough.
+        write_deadline: loop time by which the client must have read some of what waits for it.
+        requests_served: how many responses are complete.
+    """
+
+    __slots__ = (
+        "_body_buffered",
+        "_body_received",
+        "_client",
+        "_eof",
+        "_exchange",
+        "_proto",
+        "_pumping",
+        "_scope",
+        "_serving",
+        "connection_id",
+        "deadline",
+        "phase",
+        "requests_served",
+        "write_deadline",
+    )
+
+    _client: ClientTransport
+    _scope: Scope
+
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
+        self._proto = new_connection(serving.config.proto)
+        self._exchange: HTTPExchange | None = None
+        self._pumping = False
+        self._eof = False
+        self._body_received = 0
+        self._body_buffered = 0
+        self.phase = HEAD
+        self.deadline = NEVER
+        self.write_deadline = NEVER
+        self.requests_served = 0
+        self.connection_id = 0
+
+    # What the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the first request, or leave a connection too many to be refused."""
+        if not isinstance(transport, asyncio.Transport):
+            raise AssertionError("a stream socket has a stream transport")
+        serving = self._serving
+        if serving.draining:
+            RefusedConnection(serving, transport, DRAINING)
+            return
+        if 0 < serving.max_connections <= len(serving.connections):
+            RefusedConnection(serving, transport, LIMIT_CONNECTIONS)
+            return
+        self._client = ClientTransport(transport)
+        self._scope = connection_scope(
+            server=socket_address(transport.get_extra_info("sockname")),
+            client=socket_address(transport.get_extra_info("peername")),
+            scheme=serving.scheme,
+            root_path=serving.config.root_path,
+        )
+        serving.keep(self)
+        self.deadline = serving.sweep.now + serving.timeouts.head_s
+        if serving.observation is not None:
+            self.connection_id = serving.observation.connection_opened(self._scope)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the client, and answer what they complete."""
+        self._proto.receive_data(data)
+        self._pump()
+
+    def eof_received(self) -> bool:
+        """Learn that the client sends no more. It may still read: a response under way goes on.
+
+        Returns:
+            Whether the transport stays open for writing.
+        """
+        self._eof = True
+        self._proto.receive_eof()
+        exchange = self._exchange
+        if exchange is None or self.phase is BODY:
+            self._pump()  # Half a head or body is an error now.
+        else:
+            exchange.peer_left()
+        # Over TLS asyncio knows no half-closed connections.
+        return self.phase is not CLOSED and self._serving.scheme == "http"
+
+    def pause_writing(self) -> None:
+        """Let `send` wait: the client reads more slowly than the application writes."""
+        self._client.write_paused = True
+        self.write_deadline = self._serving.sweep.now + self._serving.timeouts.write_s
+
+    def resume_writing(self) -> None:
+        """Let `send` go on, or the next request begin."""
+        self.write_deadline = NEVER
+        self._client.resume_writing()
+        self._pump_soon()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection; an application under way is told, and cancelled if configured."""
+        self._gone("client_disconnect" if self._exchange is not None else "complete")
+
+    # From bytes to exchanges
+
+    def _pump(self) -> None:
+        """Act on all that the protocol makes of the bytes received so far."""
+        proto = self._proto
+        self._pumping = True
+        try:
+            while not self._client.write_paused and (event := proto.next_event()) is not None:
+                if isinstance(event, RequestReceived):
+                    self._begin(event)
+                else:
+                    self._deliver(event)
+        except RemoteProtocolError as error:
+            self._cut_off(reply_to_protocol_error(error))
+        finally:
+            self._pumping = False
+        if self._exchange is None:
+            if self.phase is IDLE and proto.head_bytes_seen:
+                self.phase = HEAD
+                self.deadline = self._serving.sweep.now + self._serving.timeouts.head_s
+            elif self._eof and not self._client.write_paused:
+                self._close("complete")
+        elif proto.buffered > READ_HIGH_WATER_BYTES:
+            self._client.pause_reading()
+
+    def _pump_soon(self) -> None:
+        """Let the loop go on with what has been received: whoever runs now has other business."""
+        if self._exchange is None and self.phase is not CLOSED:
+            self._serving.loop.call_soon(self._pump_if_free)
+
+    def _pump_if_free(self) -> None:
+        if self._exchange is None and self.phase is not CLOSED:
+            self._pump()
+
+    def _begin(self, request: RequestReceived) -> None:
+        """Start the exchange of one request."""
+        serving = self._serving
+        config = serving.config
+        if serving.draining or config.max_requests_per_connection == self.requests_served + 1:
+            self._proto.set_close()
+        scope = http_scope(
+            self._scope,
+            request,
+            serving.trailers_extensions if request.accepts_trailers else serving.extensions,
+            serving.state,
+        )
+        self._exchange = exchange = HTTPExchange(serving.app, serving.heads, self, request, scope)
+        if serving.observation is not None:
+            serving.observation.request_started(self.connection_id, exchange)
+        if request.end:
+            self.phase = RESPONSE
+            self.deadline = serving.sweep.now + serving.timeouts.handler_s
+        else:
+            self._begin_body(request)
+        if 0 < config.limit_concurrency <= len(serving.tasks):
+            self._cut_off(LIMIT_CONCURRENCY)
+        if self._exchange is not exchange:
+            return
+        # Most applications finish within this line; others go on as a task of the loop.
+        task = asyncio.Task(exchange.run(), loop=serving.loop, eager_start=True)
+        if not task.done():
+            exchange.task = task
+            serving.add_task(task)
+
+    def _begin_body(self, request: RequestReceived) -> None:
+        """Take what is here of the body, before the application starts to wait for it."""
+        length = request.content_length
+        if length is not None and length > self._serving.config.max_request_size:
+            self._cut_off(LIMIT_REQUEST_TOO_LARGE)
+            return
+        self.phase = BODY
+        self.deadline = self._serving.sweep.now + self._serving.timeouts.body_s
+        self._body_received = self._body_buffered = 0
+        event = self._proto.next_event()
+        if isinstance(event, BodyReceived):
+            self._deliver(event)
+
+    def _deliver(self, event: BodyReceived) -> None:
+        """Give a part of the body to the exchange."""
+        exchange = self._exchange
+        if exchange is None:
+            return
+        serving = self._serving
+        now = serving.sweep.now
+        size = len(event.data)
+        self._body_received += size
+        self._body_buffered += size
+        if self._body_received > serving.config.max_request_size:
+            self._cut_off(LIMIT_REQUEST_TOO_LARGE)
+            return
+        exchange.deliver_body(event.data, more=event.more)
+        if not event.more:
+            self.phase = RESPONSE
+            self.deadline = now + serving.timeouts.handler_s
+        elif self._body_buffered > READ_HIGH_WATER_BYTES:
+            self._client.pause_reading()
+            self.deadline = NEVER  # It is the application that is slow.
+        else:
+            earned = self.deadline + size / MIN_BODY_BYTES_PER_S
+            self.deadline = min(earned, now + serving.timeouts.body_s)
+
+    # What an exchange calls: exchange.ResponseStream
+
+    @property
+    def write_paused(self) -> bool:
+        """Whether the client should read before it is sent more."""
+        return self._client.write_paused
+
+    async def drained(self) -> None:
+        """Wait until the client has read enough."""
+        await self._client.drained()
+
+    def respond(self, head: ResponseHead, body: bytes) -> None:
+        """Send the complete response."""
+        self._proto.send_response(head, body)
+        self._client.write(self._proto.data_to_send())
+        self._responded()
+
+    def start_response(self, head: ResponseHead, *, trailers: bool) -> None:
+        """Prepare the head."""
+        self._proto.start_response(head, trailers=trailers)
+
+    def send_body(self, data: bytes, *, more: bool) -> None:
+        """Send a part of the body."""
+        self._proto.send_body(data, more=more)
+        self._client.write(self._proto.data_to_send())
+        if self._proto.response_complete:
+            self._responded()
+
+    def send_trailers(self, trailers: tuple[tuple[bytes, bytes], ...]) -> None:
+        """Send the trailers."""
+        self._proto.send_trailers(trailers)
+        self._client.write(self._proto.data_to_send())
+        self._responded()
+
+    def send_early_hint(self, fields: list[tuple[bytes, bytes]]) -> None:
+        """Send a 103 response."""
+        self._proto.send_informational(self._serving.heads.informational(103, fields))
+        self._client.write(self._proto.data_to_send())
+
+    def body_awaited(self) -> None:
+        """Ask the client for the body, if it waits to be asked."""
+        self._proto.send_continue()
+        self._client.write(self._proto.data_to_send())
+
+    def body_taken(self, size: int) -> None:
+        """Read on when the application has caught up."""
+        self._body_buffered -= size
+        if self._client.read_paused and self._body_buffered < READ_LOW_WATER_BYTES:
+            if self.phase is BODY:
+                self.deadline = self._serving.sweep.now + self._serving.timeouts.body_s
+            self._client.resume_reading()
+
+    def fail(self, reply: ErrorReply, exc: BaseException | None) -> None:
+        """Answer for an application that broke down."""
+        self._cut_off(reply, exc)
+
+    def _responded(self) -> None:
+        """Go on after a complete response: wait for the next request, or close."""
+        exchange = self._exchange
+        self._exchange = None
+        if exchange is None:
+            raise AssertionError("only an exchange responds")
+        self.requests_served += 1
+        exchange.wake()
+        serving = self._serving
+        if serving.observation is not None:
+            serving.observation.responded(self.connection_id, exchange)
+        if self._proto.keep_alive:
+            self.phase = IDLE
+            self.deadline = serving.sweep.now + serving.timeouts.keep_alive_s
+            self._client.resume_reading()
+            if not self._pumping and (self._eof or self._proto.buffered):
+                self._pump_soon()
+        elif self.phase is BODY:
+            self._linger("complete")
+        else:
+            self._close("complete")
+
+    # How it ends
+
+    def expire(self) -> None:
+        """Act on a deadline that has passed. Called by the sweep."""
+        if self.write_deadline <= self._serving.sweep.now:
+            self._expire_write()
+        elif self.phase is HEAD and self._proto.head_bytes_seen:
+            self._cut_off(TIMEOUT_REQUEST_HEAD)
+        elif self.phase is HEAD or self.phase is IDLE:
+            self._expire_idle()
+        elif self.phase is BODY:
+            self._cut_off(TIMEOUT_REQUEST_BODY)
+        else:
+            task = self._exchange.task if self._exchange is not None else None
+            self._cut_off(TIMEOUT_HANDLER)
+            if task is not None:
+                task.cancel()
+
+    def _expire_write(self) -> None:
+        """Reset a client that does not read; forgive one that has read in the meantime."""
+        settled = self.phase is IDLE or self.phase is CLOSED
+        if self._client.unsent_bytes and (self._client.write_paused or settled):
+            self._reset("write_timeout")
+            return
+        self.write_deadline = NEVER
+        if self.phase is IDLE:
+            self._close("timeout")
+
+    def _expire_idle(self) -> None:
+        """Close, but not while the last response is not read: that has its own deadline."""
+        if self._client.unsent_bytes:
+            in_time = self._serving.sweep.now + self._serving.timeouts.write_s
+            self.deadline = NEVER
+            self.write_deadline = min(self.write_deadline, in_time)
+        else:
+            self._close("timeout")
+
+    def start_draining(self) -> None:
+        """Answer what is under way with `Connection: close`; close soon where nothing is.
+
+        What a client has sent before it could know is still read and answered: hence a moment of
+        grace. An application that streams is told to come to an end by `http.disconnect`.
+        """
+        exchange = self._exchange
+        if exchange is not None:
+            self._proto.set_close()
+            if exchange.streaming:
+                exchange.peer_left()
+        elif self.phase is IDLE or (self.phase is HEAD and not self._proto.head_bytes_seen):
+            self.deadline = min(self.deadline, self._serving.sweep.now + GRACE_S)
+
+    def abort(self) -> None:
+        """Close at once, whatever is under way."""
+        self._reset("error")
+
+    def _cut_off(self, reply: ErrorReply, exc: BaseException | None = None) -> None:
+        """Answer with an error and close; with a response under way, close so that it shows."""
+        exchange = self._exchange
+        self._exchange = None
+        if exchange is not None:
+            exchange.peer_gone()
+        if exchange is not None and self._proto.response_started:
+            if self._serving.observation is not None:
+                self._serving.observation.responded(self.connection_id, exchange)
+            if exchange.request.http_version == "1.0":
+                self._reset("error")  # Its plain end would look like a complete response's.
+            else:
+                self._close("error")
+            return
+        self._answer(reply, exchange, exc)
+        if self.phase is RESPONSE and not self._proto.buffered:
+            self._close("error")
+        else:
+            self._linger("error")
+
+    def _answer(
+        self, reply: ErrorReply, exchange: HTTPExchange | None, exc: BaseException | None
+    ) -> None:
+        """Send the error as the response."""
+        serving = self._serving
+        debug = serving.config.debug
+        if debug and exc is not None and exchange is not None:
+            request = exchange.request
+            target = request.target.decode("ascii")
+            page = debug_page.render(exc, request.method, target, request.headers)
+            response = text_error_response(reply, *page)
+        else:
+            response = error_response(reply, debug=debug)
+        head = serving.heads.make(response.status, response.headers)
+        self._proto.send_response(head, response.body, close=True)
+        self._client.write(self._proto.data_to_send())
+        if serving.observation is None:
+            return
+        if exchange is None:
+            serving.observation.rejected(self._scope, head.status, len(response.body))
+        else:
+            exchange.head = head
+            exchange.bytes_sent = len(response.body)
+            serving.observation.responded(self.connection_id, exchange)
+
+    def _close(self, reason: str) -> None:
+        """Close once all that was written is sent; the write deadline bounds that."""
+        if self._end(reason):
+            if self._client.unsent_bytes:
+                self.write_deadline = self._serving.sweep.now + self._serving.timeouts.write_s
+            self._client.transport.close()
+
+    def _reset(self, reason: str) -> None:
+        self._end(reason)
+        self._client.reset()
+
+    def _linger(self, reason: str) -> None:
+        """Leave the transport to somebody who reads what the client still sends."""
+        if self._end(reason):
+            self._serving.forget(self)
+            LingeringConnection(self._serving, self._client.transport)
+
+    def _gone(self, reason: str) -> None:
+        """Let go of a connection that is lost."""
+        self._end(reason)
+        serving = self._serving
+        serving.forget(self)
+        self._client.break_down()
+        exchange = self._exchange
+        self._exchange = None
+        if exchange is not None:
+            exchange.peer_gone()
+            if serving.observation is not None:
+                serving.observation.abandoned(self.connection_id, exchange)
+            if serving.config.cancel_on_disconnect and exchange.task is not None:
+                exchange.task.cancel()
+
+    def _end(self, reason: str) -> bool:
+        """Wait for nothing any more; return whether this was news."""
+        if self.phase is CLOSED:
+            return False
+        self.phase = CLOSED
+        self.deadline = self.write_deadline = NEVER
+        if self._serving.observation is not None:
+            self._serving.observation.connection_closed(
+                self.connection_id, reason, self.requests_served
+            )
+        return True

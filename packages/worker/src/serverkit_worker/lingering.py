@@ -1,0 +1,120 @@
+"""Connections that end: what the client still sends is read, so that it can read our last answer.
+
+A socket closed with unread bytes resets the connection, and the reset throws away what the client
+has not read yet: an answer to a request that was too large would never be seen.
+
+Source: RFC 9112 section 9.6.
+"""
+
+import asyncio
+
+from serverkit_proto.connection import new_connection
+from serverkit_proto.errors import ProtocolError
+
+from serverkit_worker.deadlines import LINGER_S, NEVER, REFUSAL_S
+from serverkit_worker.errors import ErrorReply, error_response
+from serverkit_worker.serving import Serving
+
+
+class LingeringConnection(asyncio.Protocol):
+    """Reads and forgets until the client closes, or the deadline passes.
+
+    Owner: the worker's loop thread.
+    """
+
+    __slots__ = ("_serving", "_transport", "deadline", "write_deadline")
+
+    def __init__(self, serving: Serving, transport: asyncio.Transport) -> None:
+        """Take over a transport whose last response is written."""
+        self._serving = serving
+        self._transport = transport
+        self.deadline = serving.sweep.now + LINGER_S
+        self.write_deadline = NEVER
+        serving.keep_ending(self)
+        transport.set_protocol(self)
+        if transport.can_write_eof():
+            transport.write_eof()
+            transport.resume_reading()
+        else:
+            transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._serving.forget(self)
+
+    def start_draining(self) -> None:
+        """Go on: the deadline is near."""
+
+    def expire(self) -> None:
+        """Wait no longer."""
+        self.abort()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.deadline = NEVER
+        self._transport.abort()
+
+
+class RefusedConnection(asyncio.Protocol):
+    """Answers the first request with a refusal, whatever it is, and closes.
+
+    Owner: the worker's loop thread. The application never hears of it.
+    """
+
+    __slots__ = ("_proto", "_reply", "_serving", "_transport", "deadline", "write_deadline")
+
+    def __init__(
+        self, serving: Serving, transport: asyncio.Transport, reply: ErrorReply
+    ) -> None:
+        """Wait a moment for a request, since an answer to nothing confuses clients.
+
+        Args:
+            serving: of the worker.
+            transport: taken over from whoever has been told of the connection.
+            reply: what to answer.
+        """
+        self._serving = serving
+        self._reply = reply
+        self._transport = transport
+        self._proto = new_connection(serving.config.proto)
+        serving.keep_ending(self)
+        self.deadline = serving.sweep.now + REFUSAL_S
+        self.write_deadline = NEVER
+        transport.set_protocol(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer as soon as the head of a request is here."""
+        self._proto.receive_data(data)
+        try:
+            request = self._proto.next_event()
+        except ProtocolError:
+            self._answer()
+        else:
+            if request is not None:
+                self._answer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._serving.forget(self)
+
+    def start_draining(self) -> None:
+        """Go on: the deadline is near."""
+
+    def expire(self) -> None:
+        """Answer what has come, be it only half a request."""
+        self._answer()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.deadline = NEVER
+        self._transport.abort()
+
+    def _answer(self) -> None:
+        serving = self._serving
+        transport = self._transport
+        response = error_response(self._reply, debug=serving.config.debug)
+        head = serving.heads.make(response.status, response.headers)
+        self._proto.send_response(head, response.body, close=True)
+        transport.writelines(self._proto.data_to_send())
+        serving.forget(self)
+        LingeringConnection(serving, transport)

@@ -1,0 +1,171 @@
+"""What the connections of one worker share."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from email.utils import formatdate
+from typing import Final, Protocol
+
+from serverkit_proto.response import ResponseHeads
+
+from serverkit_worker.asgi import ASGIApp
+from serverkit_worker.config import WorkerConfig
+from serverkit_worker.deadlines import Expiring, Sweep, Timeouts
+from serverkit_worker.observation import Observation
+
+# The extensions that work on every HTTP/1.1 connection.
+EXTENSIONS: Final[Mapping[str, dict[str, object]]] = {
+    "http.response.early_hint": {},
+    "http.response.pathsend": {},
+}
+
+
+class ServedConnection(Expiring, Protocol):
+    """What a worker asks of a connection, of whatever protocol. Threads: the loop thread only."""
+
+    def start_draining(self) -> None:
+        """Finish what is under way, then close; close soon where nothing is."""
+
+    def abort(self) -> None:
+        """Close at once, whatever is under way."""
+
+
+class Serving:
+    """The state of a worker while it serves.
+
+    Owner: the worker that made it; its connections read all of it and `keep` themselves in it.
+
+    Attributes:
+        connections: that are served.
+        endings: connections that are refused, or read until the client has our last answer.
+        tasks: calls of the application that did not finish at once.
+        app: called once per request.
+        state: of the lifespan; every request gets a copy.
+        draining: nothing new is accepted, and every response closes its connection.
+        observation: told what happens, None where nobody listens.
+    """
+
+    __slots__ = (
+        "_all_gone",
+        "_date_s",
+        "app",
+        "config",
+        "connections",
+        "draining",
+        "endings",
+        "extensions",
+        "heads",
+        "loop",
+        "max_connections",
+        "observation",
+        "scheme",
+        "state",
+        "sweep",
+        "tasks",
+        "timeouts",
+        "trailers_extensions",
+    )
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        config: WorkerConfig,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        state: Mapping[str, object],
+        max_connections: int,
+        observation: Observation | None,
+        scheme: str,
+    ) -> None:
+        self.app = app
+        self.config = config
+        self.loop = loop
+        self.state = state
+        self.max_connections = max_connections
+        self.observation = observation
+        self.scheme = scheme
+        self.draining = False
+        self.connections: set[ServedConnection] = set()
+        self.endings: set[ServedConnection] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.timeouts = Timeouts(config)
+        self.heads = ResponseHeads(server=config.server_header.encode("latin-1") or None)
+        self.sweep = Sweep(
+            loop, (self.connections, self.endings), self._tick, tick_s=self.timeouts.tick_s
+        )
+        self.extensions = dict(EXTENSIONS)
+        if config.debug:
+            self.extensions["http.response.debug"] = {}
+        self.trailers_extensions = {**self.extensions, "http.response.trailers": {}}
+        self._date_s = 0
+        self._all_gone: asyncio.Event | None = None
+
+    def keep(self, connection: ServedConnection) -> None:
+        """Look after a connection until `forget`."""
+        self.connections.add(connection)
+        self.sweep.start()
+
+    def keep_ending(self, connection: ServedConnection) -> None:
+        """Look after a connection that is refused or about to close, until `forget`."""
+        self.endings.add(connection)
+        self.sweep.start()
+
+    def add_task(self, task: asyncio.Task[None]) -> None:
+        """Keep a call of the application until it is done."""
+        self.tasks.add(task)
+        task.add_done_callback(self._task_done)
+
+    def forget(self, connection: ServedConnection) -> None:
+        """Let go of a connection that is closed."""
+        self.connections.discard(connection)
+        self.endings.discard(connection)
+        if self._all_gone is not None:
+            self._look_whether_idle()
+
+    def start_draining(self) -> None:
+        """Let every connection come to its end; those that come are refused."""
+        self.draining = True
+        for connection in list(self.connections):
+            connection.start_draining()
+
+    def abort(self) -> None:
+        """Cut off every connection, and cancel every call of the application."""
+        for task in list(self.tasks):
+            task.cancel()
+        for connection in [*self.connections, *self.endings]:
+            connection.abort()
+
+    def is_idle(self) -> bool:
+        """Return whether no connection is open and no call is under way. Threads: any."""
+        return not (self.connections or self.endings or self.tasks)
+
+    async def idle(self) -> None:
+        """Wait until no connection is open and no call of the application is under way."""
+        self._all_gone = asyncio.Event()
+        self._look_whether_idle()
+        await self._all_gone.wait()
+
+    def end(self) -> None:
+        """Stop what runs by itself."""
+        self.sweep.stop()
+        if self.observation is not None:
+            self.observation.flush()
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if self._all_gone is not None:
+            self._look_whether_idle()
+
+    def _look_whether_idle(self) -> None:
+        if self._all_gone is not None and self.is_idle():
+            self._all_gone.set()
+
+    def _tick(self) -> None:
+        """Do what is due four times a second: the Date of responses, the lines of the access log."""
+        now_s = int(time.time())
+        if now_s != self._date_s:
+            self._date_s = now_s
+            if self.config.date_header:
+                self.heads.set_date(formatdate(now_s, usegmt=True).encode("ascii"))
+        if self.observation is not None:
+            self.observation.flush()
