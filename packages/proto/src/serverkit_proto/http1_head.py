@@ -46,6 +46,8 @@ class HeadBlock(NamedTuple):
 
     headers: Headers
     http_version: str
+    plain: bool
+    """HTTP/1.1, persistent, without a body: what most requests are."""
     persistent: bool
     """The client lets the connection go on."""
     content_length: int | None = None
@@ -102,7 +104,7 @@ def read_block(block: bytes, max_headers: int) -> HeadBlock:
     elif not is_host(host):
         raise refuse("BAD_HOST")
     if _WITH_MEANING.isdisjoint(fields):
-        return HeadBlock(headers, version, version == "1.1")
+        return HeadBlock(headers, version, version == "1.1", version == "1.1")
     return _read_meaning(headers, fields, version)
 
 
@@ -163,11 +165,14 @@ def _read_meaning(headers: Headers, fields: dict[bytes, bytes], version: str) ->
             raise _explain_coding(coding)
     options = _members(b"connection", headers, fields)
     is_1_1 = version == "1.1"
+    persistent = b"close" not in options and (is_1_1 or b"keep-alive" in options)
+    size = None if length is None else read_content_length(length)
     return HeadBlock(
         headers,
         version,
-        b"close" not in options and (is_1_1 or b"keep-alive" in options),
-        None if length is None else read_content_length(length),
+        is_1_1 and persistent and not size and coding is None,
+        persistent,
+        size,
         coding is not None,
         is_1_1 and b"100-continue" in _members(b"expect", headers, fields),
         b"trailers" in _members(b"te", headers, fields),

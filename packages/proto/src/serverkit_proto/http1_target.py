@@ -27,7 +27,7 @@ class Target(NamedTuple):
 
 def is_host(value: bytes) -> bool:
     """Tell whether this is a value of Host: `uri-host [":" port]`, or empty."""
-    return _HOST(value) is not None and _BAD_PERCENT(value) is None
+    return _HOST(value) is not None and (b"%" not in value or _BAD_PERCENT(value) is None)
 
 
 def split_target(method: bytes, target: bytes) -> Target:

@@ -28,7 +28,11 @@ class Reading(enum.Enum):
     COMPLETE = enum.auto()
     """The request is complete; the next one waits for the end of the response."""
     CLOSED = enum.auto()
-    """Nothing that comes is read any more."""
+    """After the last message; nothing that comes is read any more."""
+    ABANDONED = enum.auto()
+    """Within a message; nothing that comes is read any more."""
+
+    __hash__ = object.__hash__  # that of Enum is a Python function: slow
 
 
 class Writing(enum.Enum):
@@ -49,6 +53,8 @@ class Writing(enum.Enum):
     DROPPED_TRAILERS = enum.auto()
     """The body is complete; it is not chunked, so the trailers to come are dropped."""
 
+    __hash__ = object.__hash__
+
 
 class Action(enum.Enum):
     """What a caller may ask for."""
@@ -57,6 +63,8 @@ class Action(enum.Enum):
     START = "the response"
     BODY = "body data"
     TRAILERS = "trailers"
+
+    __hash__ = object.__hash__
 
 
 _IN_BODY = frozenset({Action.BODY, Action.TRAILERS})
@@ -73,6 +81,10 @@ ALLOWED: Mapping[Writing, frozenset[Action]] = MappingProxyType(
     }
 )
 """What may be sent when."""
+
+
+# Looked up for every response: as globals in half the time.
+_COMPLETE, _HEAD, _IDLE = Reading.COMPLETE, Reading.HEAD, Writing.IDLE
 
 
 class ResponseWriter:
@@ -130,10 +142,6 @@ class ResponseWriter:
         """Await the one response that may follow what was not readable as a request."""
         self._begin("", "1.1", persistent=False, due=False)
 
-    def _skip_buffered_body(self) -> None:
-        """Read past what of the request's body has come already: nobody asks for it any more."""
-        raise NotImplementedError
-
     # What a caller sends.
 
     def send_response(self, head: ResponseHead, body: bytes, *, close: bool = False) -> None:
@@ -151,7 +159,7 @@ class ResponseWriter:
             LocalProtocolError: A response has been started already, or there is no request, or
                 the body is longer than declared. Nothing is sent then.
         """
-        if self._plain and self._reading is Reading.COMPLETE and not close:
+        if self._plain and self._reading is _COMPLETE and not close:
             length = head.plain_length
             if length == len(body):
                 start = head.plain
@@ -164,8 +172,8 @@ class ResponseWriter:
             else:
                 self._out += (start, body)
             self._plain = False
-            self._writing = Writing.IDLE
-            self._reading = Reading.HEAD
+            self._writing = _IDLE
+            self._reading = _HEAD
             return None
         return self._send_response(head, body, close=close)
 
@@ -174,8 +182,6 @@ class ResponseWriter:
         declared = head.content_length
         if declared is not None and declared < len(body) and not self._is_empty(head):
             raise _too_long(declared)
-        if not self._skip_body():
-            close = True
         extra = b""
         if declared is None and not head.bodyless and (body or not self._is_head):
             extra = b"content-length: %d\r\n" % len(body)
@@ -330,7 +336,8 @@ class ResponseWriter:
         )
 
     def _write_head(self, head: ResponseHead, extra: bytes, *, close: bool) -> None:
-        if close or head.close or self._closing:
+        if close or head.close or self._closing or self._continue_due:
+            # Of a body not asked for nobody knows whether it will come (RFC 9110 section 10.1.1).
             self.keep_alive = False
         if not self.keep_alive:
             extra += b"connection: close\r\n"
@@ -338,15 +345,8 @@ class ResponseWriter:
             extra += b"connection: keep-alive\r\n"
         self._out.append(b"%b%b\r\n" % (head.block, extra))
         self._plain = False
-        self._continue_due = False
         self._truncated = False
         self._remaining_out = 0
-
-    def _skip_body(self) -> bool:
-        """Read past the buffered rest of the request; tell whether it is complete then."""
-        if self._reading in (Reading.LENGTH, Reading.CHUNKED):
-            self._skip_buffered_body()
-        return self._reading is Reading.COMPLETE
 
     def _write_chunk(self, data: bytes) -> None:
         if len(data) < LARGE:
@@ -367,9 +367,13 @@ class ResponseWriter:
     def _complete(self) -> None:
         self._writing = Writing.IDLE
         self._has_trailers = False
-        if not self._skip_body():  # more of the body may come: not to be read
-            self.keep_alive = False
-        self._reading = Reading.HEAD if self.keep_alive else Reading.CLOSED
+        if self.keep_alive:
+            if self._reading is Reading.COMPLETE:
+                self._reading = Reading.HEAD
+        elif self._reading is Reading.COMPLETE:
+            self._reading = Reading.CLOSED
+        elif self._reading is not Reading.CLOSED:
+            self._reading = Reading.ABANDONED
 
 
 def _too_long(declared: int | None) -> LocalProtocolError:
