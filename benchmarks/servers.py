@@ -125,10 +125,8 @@ SERVERS = (
         name="hypercorn",
         title="hypercorn (asyncio)",
         distributions=("hypercorn",),
-        command=(
-            *(PYTHON, "-m", "hypercorn", "{app}", "-b", "127.0.0.1:{port}"),
-            *("--log-level", "warning"),
-        ),
+        command=(PYTHON, "-m", "hypercorn", "{app}", "-b", "127.0.0.1:{port}"),
+        quiet=("--log-level", "warning"),  # which would silence the access log as well
         logged=("--access-logfile", "{access_log}"),
         patient=("--keep-alive", "900", "--graceful-timeout", "30"),
     ),
