@@ -73,7 +73,7 @@ def import_app(text: str, *, factory: bool = False, app_dir: str = ".") -> ASGIA
         raise AppImportError(f"There is no folder {app_dir!r}.", setting="app_dir")
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
-    found = _attribute(_import(name.module, folder), name)
+    found = _attribute(_import(name, folder), name)
     if name.is_factory:
         found = _call_factory(found, name)
     check_app(found, str(name))
@@ -136,26 +136,27 @@ def _is_dotted_name(text: str) -> bool:
     return all(part.isidentifier() for part in text.split("."))
 
 
-def _import(module: str, folder: Path) -> ModuleType:
+def _import(name: AppName, folder: Path) -> ModuleType:
+    module = name.module
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{module}.".startswith(f"{error.name}."):
-            raise _not_found(module, error.name, folder) from error
+            raise _not_found(name, error.name, folder) from error
         _fail(f"The application cannot be imported: {module} fails.", error)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an application may raise
         _fail(f"The application cannot be imported: {module} fails.", error)
 
 
-def _not_found(module: str, missing: str, folder: Path) -> AppImportError:
+def _not_found(name: AppName, missing: str, folder: Path) -> AppImportError:
     parent, _, last = missing.rpartition(".")
     places = getattr(sys.modules.get(parent), "__path__", None) if parent else [str(folder)]
     known = [each.name for each in pkgutil.iter_modules(places or [])]
     close = difflib.get_close_matches(last, known, n=1)
     remedy = "Install it, or name the folder it is in as app_dir."
     if close:
-        guess = ".".join(filter(None, [parent, close[0]]))
-        remedy = f"Did you mean {guess}{module.removeprefix(missing)}?"
+        guess = ".".join(filter(None, [parent, close[0]])) + name.module.removeprefix(missing)
+        remedy = f"Did you mean {name._replace(module=guess)}?"
     return AppImportError(
         f"There is no module {missing!r}, neither in {folder} nor installed.",
         setting="app_dir",

@@ -1,5 +1,7 @@
 """Finds the process that holds a port, where the system lets one look (Linux, in /proc)."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 _LISTENING = "0A"
@@ -15,11 +17,7 @@ def find_port_holder(port: int, *, proc: Path = Path("/proc")) -> str:
     if not inodes:
         return ""
     for process in proc.glob("[0-9]*"):
-        try:
-            links = [str(each.readlink()) for each in (process / "fd").iterdir()]
-        except OSError:  # it is gone, or belongs to somebody else
-            continue
-        if inodes.intersection(links):
+        if inodes.intersection(_open_files(process)):
             return f"process {process.name}{_name_of(process)}"
     return ""
 
@@ -37,6 +35,14 @@ def _listening_inodes(port: int, proc: Path) -> set[str]:
             if int(words[1].rpartition(":")[2], 16) == port and words[3] == _LISTENING:
                 found.add(f"socket:[{words[9]}]")
     return found
+
+
+def _open_files(process: Path) -> Iterator[str]:
+    """Give what a process has open; nothing where it is gone or belongs to somebody else."""
+    with contextlib.suppress(OSError):
+        for link in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                yield str(link.readlink())
 
 
 def _name_of(process: Path) -> str:

@@ -1,0 +1,100 @@
+"""Says on standard error that the server is up, where, and on what."""
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from typing import Literal, TypedDict
+
+from serverkit_server.config import ServerConfig
+from serverkit_server.gil import is_free_threaded_build, is_gil_enabled
+from serverkit_worker.log_text import utc_second
+
+
+class StartupFacts(TypedDict):
+    """What serves where. The keys are a contract: keys may come, none goes."""
+
+    ts: str
+    level: Literal["info"]
+    event: Literal["startup"]
+    version: str
+    python: str
+    free_threaded: bool
+    gil: bool
+    url: str
+    urls: list[str]
+    pid: int
+    workers: int
+    worker_mode: str
+    loop: str
+    protocols: list[str]
+    app: str
+
+
+def print_banner(
+    config: ServerConfig,
+    urls: Sequence[str],
+    *,
+    version: str,
+    app: str,
+    loop: str,
+    log_format: Literal["text", "json"],
+) -> None:
+    """Write the banner to standard error.
+
+    Args:
+        config: of the server.
+        urls: where it listens, one or more.
+        version: of the server.
+        app: the name of the application.
+        loop: the name of the event loop that serves.
+        log_format: text for people, json for one line that programs read.
+    """
+    if sys.stderr is None:
+        return
+    facts = startup_facts(config, urls, version=version, app=app, loop=loop)
+    text = json.dumps(facts) if log_format == "json" else render_banner(facts)
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def startup_facts(
+    config: ServerConfig, urls: Sequence[str], *, version: str, app: str, loop: str
+) -> StartupFacts:
+    """Collect the facts at this moment; see `print_banner`."""
+    now = time.time()
+    return {
+        "ts": f"{utc_second(now)}.{int(now * 1000) % 1000:03d}Z",
+        "level": "info",
+        "event": "startup",
+        "version": version,
+        "python": platform.python_version(),
+        "free_threaded": is_free_threaded_build(),
+        "gil": is_gil_enabled(),
+        "url": urls[0],
+        "urls": list(urls),
+        "pid": os.getpid(),
+        "workers": config.workers,
+        "worker_mode": "single (async)",
+        "loop": loop,
+        "protocols": [f"HTTP/1.1 ({config.http1})"],
+        "app": app,
+    }
+
+
+def render_banner(facts: StartupFacts) -> str:
+    """Lay the facts out for people."""
+    build = "free-threaded" if facts["free_threaded"] else "with GIL"
+    gil = "on" if facts["gil"] else "off"
+    rows = [
+        *(("serves at" if each == facts["url"] else "", each) for each in facts["urls"]),
+        ("app", facts["app"]),
+        ("worker", f"{facts['worker_mode']}, {facts['loop']} loop"),
+        ("speaks", ", ".join(facts["protocols"])),
+        ("python", f"{facts['python']} {build}, GIL {gil}"),
+        ("process", f"{facts['pid']}, Ctrl-C stops it, a second time at once"),
+    ]
+    lines = [f"serverkit {facts['version']}", *(f"  {name:<10} {value}" for name, value in rows)]
+    return "\n".join(lines)

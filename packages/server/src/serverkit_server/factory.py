@@ -1,0 +1,88 @@
+"""Makes what a server is put together from: the worker, and those who are told what it does."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from serverkit_server.bind import Listeners
+from serverkit_server.config import ServerConfig
+from serverkit_server.errors import StartupError
+from serverkit_server.log_setup import is_left_to_user, resolve_log_format
+from serverkit_worker.access_log import AccessLog, LoggerAccessLog, StreamAccessLog
+from serverkit_worker.asgi import ASGIApp
+from serverkit_worker.collectors import LifecycleCollector, LoggingCollector
+from serverkit_worker.log_output import LogOutput
+from serverkit_worker.worker import Worker
+
+
+def make_worker(
+    config: ServerConfig,
+    app: ASGIApp,
+    listeners: Listeners,
+    *,
+    access_log: AccessLog | None,
+    lifecycle_collector: LifecycleCollector | None,
+    ready: Callable[[], None],
+) -> Worker:
+    """Make the only worker of a server.
+
+    Args:
+        config: of the server.
+        app: what it serves.
+        listeners: the sockets it accepts from; they stay the server's.
+        access_log: gets a line for each request; None: nobody does.
+        lifecycle_collector: is told of connections and requests; None: what the settings say.
+        ready: called once, in the loop, when the worker accepts connections.
+    """
+    if lifecycle_collector is None and config.lifecycle_logging:
+        lifecycle_collector = LoggingCollector(
+            slow_threshold_s=config.log_slow_requests_threshold,
+            log_format=resolve_log_format(config.log_format),
+        )
+    return Worker(
+        config.worker_config(),
+        app,
+        listeners.sockets,
+        worker_id=0,
+        lifecycle_collector=lifecycle_collector,
+        access_log=access_log,
+        ready=ready,
+    )
+
+
+@contextlib.contextmanager
+def open_access_log(config: ServerConfig) -> Iterator[AccessLog | None]:
+    """Open the access log; None where there is none. At the end all lines are written.
+
+    Raises:
+        StartupError: its file cannot be opened.
+    """
+    if not config.access_log:
+        yield None
+        return
+    if config.access_log_file is None and is_left_to_user(config):
+        yield LoggerAccessLog(keep=config.access_log_filter)
+        return
+    output = _open_output(config.access_log_file)
+    log = StreamAccessLog(
+        output,
+        log_format=resolve_log_format(config.log_format),
+        keep=config.access_log_filter,
+    )
+    try:
+        yield log
+    finally:
+        log.close()
+        output.close()
+
+
+def _open_output(path: str | None) -> LogOutput:
+    if path is None:
+        return LogOutput.stderr()
+    try:
+        return LogOutput.file(Path(path))
+    except OSError as error:
+        raise StartupError(
+            f"The access log {path} cannot be opened: {error.strerror}.",
+            setting="access_log_file",
+        ) from error

@@ -1,0 +1,303 @@
+"""The server: brings configuration, application, sockets and worker together, from start to end.
+
+In order: logging, the application is imported, signals, sockets, the application starts, the
+worker serves; and all of it back again, on every way out.
+"""
+
+import asyncio
+import contextlib
+import importlib.metadata
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from serverkit_server.app_import import check_app, import_app
+from serverkit_server.banner import print_banner
+from serverkit_server.bind import Listeners, open_listeners
+from serverkit_server.config import ServerConfig
+from serverkit_server.errors import ServerError, ShutdownError
+from serverkit_server.gil import GilWatch, warn_if_gil_is_back
+from serverkit_server.log_setup import configured_logging, resolve_log_format
+from serverkit_server.session import Session
+from serverkit_server.signals import stop_on_signals
+from serverkit_worker.asgi import ASGIApp
+from serverkit_worker.collectors import LifecycleCollector
+from serverkit_worker.own_loop import run_in_own_loop
+
+_LOG = logging.getLogger("serverkit.server")
+_EXECUTOR = "serverkit-exec"
+
+
+class _Prepared(NamedTuple):
+    """What there is before a loop is needed."""
+
+    app: ASGIApp
+    listeners: Listeners
+
+
+class Server:
+    """Serves one application, once.
+
+    Three ways to use it::
+
+        Server(config, "package.module:app").run()      # blocks, until a signal or shutdown()
+
+        await Server(config, app).serve()               # the same in a running loop
+
+        async with Server(config, app) as server:       # serves while the block runs
+            print(server.url)
+
+    Args:
+        config: its settings.
+        app: an ASGI application, or the name of one, as `module:attribute`, which is imported when
+            the server starts.
+        app_path: the name of an application that is given as an object.
+        lifecycle_collector: is told of connections and requests.
+        sync_app: not available yet.
+
+    Raises:
+        ValueError: a `sync_app` is given.
+
+    Threads: `run`, `serve` or `async with` by one; everything else by any.
+    """
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        app: ASGIApp | str,
+        *,
+        app_path: str | None = None,
+        lifecycle_collector: LifecycleCollector | None = None,
+        sync_app: object = None,
+    ) -> None:
+        if sync_app is not None:
+            raise ValueError("sync_app cannot be used: applications of this kind are not there yet")
+        self.config = config
+        self._app = app
+        self._app_path = app if isinstance(app, str) else app_path
+        self._collector = lifecycle_collector
+        self._listeners: Listeners | None = None
+        self._is_stop_wanted = False
+        self._is_used = False
+        self._wake: Callable[[], object] | None = None
+        self._background: asyncio.Task[None] | None = None
+
+    @property
+    def bound_addr(self) -> tuple[str, int] | None:
+        """Host and port of the first socket, or the path of a unix socket and 0.
+
+        None before the sockets are open and after they are closed.
+        """
+        listeners = self._listeners
+        return listeners.bound_addrs[0] if listeners else None
+
+    @property
+    def bound_addrs(self) -> tuple[tuple[str, int], ...]:
+        """The same for all sockets, in order."""
+        listeners = self._listeners
+        return tuple(listeners.bound_addrs) if listeners else ()
+
+    @property
+    def url(self) -> str | None:
+        """Where the first socket is found: `http://host:port`, or `unix:path`."""
+        listeners = self._listeners
+        return listeners.urls[0] if listeners else None
+
+    def run(self) -> None:
+        """Serve on an event loop of its own until a signal or `shutdown`. Blocks.
+
+        The first SIGINT or SIGTERM lets requests in flight finish, the second ends the process.
+        Off the main thread no signals are watched. The process should end with 0 when this
+        returns, and with the `exit_code` of the error when it raises.
+
+        Raises:
+            StartupError: it could not start; nothing was served.
+            ShutdownError: it served, but not everything came to its end.
+        """
+        if self._is_stop_wanted:
+            return
+        with self._prepared(install_signals=True) as prepared:
+            run_in_own_loop(
+                self._serve(prepared, self._print_banner),
+                loop=self.config.loop,
+                executor_threads=self.config.executor_threads_per_worker,
+                executor_name=_EXECUTOR,
+                shutdown_timeout_s=self.config.shutdown_timeout,
+            )
+        _check_threads()
+
+    async def serve(self, *, install_signals: bool = True) -> None:
+        """Serve on the running loop until a signal or `shutdown`, or until cancelled.
+
+        Args:
+            install_signals: handle SIGINT and SIGTERM as `run` does, on the main thread.
+
+        Raises:
+            StartupError: it could not start; nothing was served.
+            ShutdownError: it served, but not everything came to its end.
+        """
+        await self._serve_here(self._log_addresses, install_signals=install_signals)
+
+    async def wait_stopped(self) -> None:
+        """Within `async with`: wait until the server has ended, whoever told it to."""
+        if self._background is not None:
+            await asyncio.wait({self._background})
+
+    def shutdown(self) -> None:
+        """Let the requests in flight finish, then end. Returns at once; may be repeated.
+
+        Before the start it makes `run` and `serve` return at once.
+
+        Threads: any; also from a signal handler.
+        """
+        self._is_stop_wanted = True
+        wake = self._wake
+        if wake is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has been closed just now
+                wake()
+
+    async def __aenter__(self) -> Self:
+        ready = asyncio.Event()
+
+        def on_ready() -> None:
+            self._log_addresses()
+            ready.set()
+
+        self._background = asyncio.create_task(
+            self._serve_here(on_ready, install_signals=False), name="serverkit-server"
+        )
+        waiting = asyncio.create_task(ready.wait())
+        try:
+            await asyncio.wait({self._background, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self.shutdown()
+            await asyncio.wait({self._background})
+            raise
+        finally:
+            waiting.cancel()
+        if self._background.done():
+            self._background.result()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self.shutdown()
+        if self._background is None:
+            return
+        try:
+            await self._background
+        except ServerError:
+            if error is None:
+                raise
+            _LOG.exception("The server did not come to a clean end.")
+
+    async def _serve_here(self, on_ready: Callable[[], None], *, install_signals: bool) -> None:
+        if self._is_stop_wanted:
+            return
+        with self._prepared(install_signals=install_signals) as prepared:
+            await self._serve(prepared, on_ready)
+
+    async def _serve(self, prepared: _Prepared, on_ready: Callable[[], None]) -> None:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        self._wake = lambda: loop.call_soon_threadsafe(stop.set)
+        if self._is_stop_wanted:  # since before there was somebody to wake
+            stop.set()
+        session = Session(
+            self.config,
+            prepared.app,
+            prepared.listeners,
+            lifecycle_collector=self._collector,
+            on_ready=on_ready,
+        )
+        try:
+            await session.run(stop)
+        finally:
+            self._wake = None
+
+    @contextlib.contextmanager
+    def _prepared(self, *, install_signals: bool) -> Iterator[_Prepared]:
+        """Do what needs no loop, and undo it."""
+        if self._is_used:
+            raise RuntimeError("a server serves once: make another one")
+        self._is_used = True
+        config = self.config
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(configured_logging(config))
+            app = self._load_app()
+            if install_signals:
+                stack.enter_context(stop_on_signals(self.shutdown, self._remove_paths))
+            listeners = stack.enter_context(
+                open_listeners(
+                    config.addresses(), backlog=config.backlog, unix_mode=config.uds_permissions
+                )
+            )
+            self._listeners = listeners
+            stack.callback(self._forget_listeners)
+            yield _Prepared(app, listeners)
+
+    def _load_app(self) -> ASGIApp:
+        app = self._app
+        with GilWatch() as watch:
+            if isinstance(app, str):
+                config = self.config
+                app = import_app(app, factory=config.factory, app_dir=config.app_dir)
+            else:
+                check_app(app, self._app_path or repr(app))
+        warn_if_gil_is_back(watch.culprits)
+        return app
+
+    def _print_banner(self) -> None:
+        listeners = self._listeners
+        if listeners is None:
+            raise AssertionError("the banner tells what listens")
+        print_banner(
+            self.config,
+            listeners.urls,
+            version=_find_version(),
+            app=self._app_path or _name_of(self._app),
+            loop=type(asyncio.get_running_loop()).__module__.partition(".")[0],
+            log_format=resolve_log_format(self.config.log_format),
+        )
+
+    def _log_addresses(self) -> None:
+        if self._listeners is not None:
+            _LOG.info("Serving at %s", ", ".join(self._listeners.urls))
+
+    def _remove_paths(self) -> None:
+        if self._listeners is not None:
+            self._listeners.remove_paths()
+
+    def _forget_listeners(self) -> None:
+        self._listeners = None
+
+
+def _name_of(app: object) -> str:
+    name = getattr(app, "__qualname__", None) or type(app).__qualname__
+    return f"{getattr(app, '__module__', None) or type(app).__module__}:{name}"
+
+
+def _find_version() -> str:
+    try:
+        return importlib.metadata.version("serverkit-server")
+    except importlib.metadata.PackageNotFoundError:  # run from a folder, never installed
+        return "0.0.0"
+
+
+def _check_threads() -> None:
+    """Notice threads that work for the application still, though the server has ended.
+
+    Raises:
+        ShutdownError: there are some. Python would wait for them before the process ends.
+    """
+    busy = [each for each in threading.enumerate() if each.name.startswith(_EXECUTOR)]
+    if busy:
+        raise ShutdownError(
+            f"{len(busy)} thread{'s' if len(busy) > 1 else ''} of the application did not finish.",
+            remedy="Code that runs in threads cannot be cancelled; give it timeouts of its own.",
+        )

@@ -1,0 +1,145 @@
+"""The settings of a server."""
+
+import dataclasses
+import pickle
+from collections.abc import Mapping
+
+import pytest
+
+from serverkit_proto.config import ProtoConfig
+from serverkit_server.address import InheritedSocket, TCPAddress, UnixAddress
+from serverkit_server.config import ServerConfig
+from serverkit_worker.config import WorkerConfig
+
+FIELDS = {each.name: each for each in dataclasses.fields(ServerConfig)}
+# Fields of a slice that are no settings of a server, with the reason.
+NOT_TAKEN_OVER = {"proto": "the settings of the protocol stand beside those of the worker"}
+SLICE_FIELDS = [
+    pytest.param(each, id=f"{slice_class.__name__}.{each.name}")
+    for slice_class in (ProtoConfig, WorkerConfig)
+    for each in dataclasses.fields(slice_class)
+    if each.name not in NOT_TAKEN_OVER
+]
+
+
+@pytest.mark.parametrize("declared", SLICE_FIELDS)
+def test_takes_every_setting_of_a_slice_over(declared: dataclasses.Field[object]) -> None:
+    """A setting of protocol or worker has the same name, default, type and bounds here."""
+    taken = FIELDS[declared.name]
+    assert declared.default == taken.default
+    assert getattr(declared.type, "__value__", declared.type) == taken.type
+    assert declared.metadata.items() <= taken.metadata.items()
+
+
+@pytest.mark.parametrize("declared", SLICE_FIELDS)
+def test_hands_every_setting_to_its_slice(declared: dataclasses.Field[object]) -> None:
+    """A value given here arrives in the slice that reads it."""
+    other: object
+    match declared.default:
+        case bool() as default:
+            other = not default
+        case int() | float() as default:
+            other = default + 1
+        case None:
+            other = 7.5
+        case _:
+            other = {"loop": "auto", "http1": "h11", "root_path": "/below"}.get(declared.name, "x")
+    config = ServerConfig.from_mapping({declared.name: other})
+    worker = config.worker_config()
+    slices: list[ProtoConfig | WorkerConfig] = [config.proto_config(), worker.proto, worker]
+    assert {other} == {getattr(each, declared.name) for each in slices if _has(each, declared.name)}
+
+
+def _has(config: ProtoConfig | WorkerConfig, name: str) -> bool:
+    return name in {each.name for each in dataclasses.fields(config)}
+
+
+def test_names_only_settings_that_are_there() -> None:
+    """A reason why a field is not taken over is not left behind when the field goes."""
+    known = {each.name for part in (ProtoConfig, WorkerConfig) for each in dataclasses.fields(part)}
+    assert NOT_TAKEN_OVER.keys() <= known
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_setting_explains_itself(name: str) -> None:
+    """A setting has help, a heading and, where it is a duration or a size, a unit."""
+    traits = FIELDS[name].metadata
+    assert traits["help"].endswith(".")
+    assert traits["group"]
+    if name.endswith("_timeout"):
+        assert traits["unit"] == "seconds"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"port": 65_536}, "port must be 0 to 65535, not 65536"),
+        ({"port": -1}, "port must be 0 to 65535, not -1"),
+        ({"port": True}, "port must be a whole number, not True"),
+        ({"port": "80"}, "port must be a whole number, not '80'"),
+        ({"host": None}, "host must be a string, not None"),
+        ({"bind": "a:1"}, "bind must be a tuple of strings, not 'a:1'"),
+        ({"bind": (1,)}, "bind must be a tuple of strings, not"),
+        ({"bind": ("nowhere",)}, "bind: no port in 'nowhere'"),
+        ({"uds": ""}, "uds must not be empty"),
+        ({"uds_permissions": 0o1000}, "uds_permissions must be 0 to 511"),
+        ({"fd": -1}, "fd must be 0 or more, not -1"),
+        ({"workers": 0}, "workers must be 1 or more, not 0"),
+        ({"workers": 2}, "workers must be 1, not 2: several workers are not available yet"),
+        ({"worker_mode": "sync"}, "worker_mode must be one of auto, async, not 'sync'"),
+        ({"lifespan": "maybe"}, "lifespan must be one of auto, on, off"),
+        ({"log_level": "loud"}, "log_level must be one of"),
+        ({"log_config": 3}, "log_config must be a path, a mapping or 'none', not 3"),
+        ({"access_log_filter": "x"}, "access_log_filter must be callable"),
+        ({"debug": 1}, "debug must be"),
+        ({"ssl_certfile": "a"}, "ssl_certfile cannot be used: TLS is not available yet"),
+        ({"ssl_keyfile": "a"}, "ssl_keyfile cannot be used: TLS is not available yet"),
+        ({"header_timeout": 0}, "header_timeout must be"),
+        ({"max_headers": 0}, "max_headers must be"),
+        ({"http1": "fastest"}, "http1 must be one of"),
+    ],
+)
+def test_refuses_what_is_out_of_bounds(settings: Mapping[str, object], message: str) -> None:
+    """A value that cannot be is refused at once, with the names of field and value."""
+    with pytest.raises(ValueError, match=r".") as caught:
+        ServerConfig.from_mapping(settings)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"port": 0}, {"port": 65_535}, {"uds_permissions": 0o777}, {"fd": 0}, {"log_config": {}}],
+)
+def test_accepts_what_is_just_within_bounds(settings: Mapping[str, object]) -> None:
+    """The bounds themselves are allowed."""
+    config = ServerConfig.from_mapping(settings)
+    assert settings == {name: getattr(config, name) for name in settings}
+
+
+def test_suggests_a_name() -> None:
+    """An unknown setting is an error that suggests the one that was meant."""
+    with pytest.raises(TypeError, match=r"no setting 'keepalive_timeout'; .*'keep_alive_timeout'"):
+        ServerConfig.from_mapping({"keepalive_timeout": 5})
+    with pytest.raises(TypeError, match=r"no setting 'qqq'$"):
+        ServerConfig.from_mapping({"qqq": 5})
+
+
+def test_listens_where_it_is_told() -> None:
+    """Host and port count only where neither bind, uds nor fd says something else."""
+    assert ServerConfig().addresses() == (TCPAddress("127.0.0.1", 8000),)
+    assert ServerConfig(host="::1", port=1).addresses() == (TCPAddress("::1", 1),)
+    everything = ServerConfig(bind=("a:1", "unix:/b"), uds="/c", fd=3, port=9)
+    assert everything.addresses() == (
+        TCPAddress("a", 1),
+        UnixAddress("/b"),
+        UnixAddress("/c"),
+        InheritedSocket(3),
+    )
+
+
+def test_is_frozen_and_travels() -> None:
+    """A configuration cannot change and can be sent to another process."""
+    config = ServerConfig(port=81)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.port = 82  # type: ignore[misc]
+    assert config == pickle.loads(pickle.dumps(config))
