@@ -132,6 +132,8 @@ class HTTPConnection(Protocol):
 
 def new_connection(config: ProtoConfig) -> HTTPConnection:
     """Make the server's side of a new HTTP/1 connection, read by the configured engine."""
-    if config.http1 == "h11":
-        raise NotImplementedError
-    return Http1Connection(config)
+    if config.http1 == "fast":
+        return Http1Connection(config)
+    from serverkit_proto.http1_h11 import H11Connection  # noqa: PLC0415  # loaded where asked for
+
+    return H11Connection(config)

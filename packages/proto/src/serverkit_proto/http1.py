@@ -30,7 +30,7 @@ _HEAD, _COMPLETE, _CLOSED, _ABANDONED = (
     Reading.ABANDONED,
 )
 _AWAITED = Writing.AWAITED
-_HEAD_END = b"\r\n\r\n"
+HEAD_END = b"\r\n\r\n"
 _new = tuple.__new__  # makes a named tuple in a third of the time of its own constructor
 
 
@@ -53,6 +53,7 @@ class Http1Connection(ResponseWriter):
         "_position",
         "_remaining",
         "_searched",
+        "_unfinished",
     )
 
     def __init__(self, config: ProtoConfig) -> None:
@@ -62,9 +63,10 @@ class Http1Connection(ResponseWriter):
         # had to be put together. Empty, then the position is 0; never empty with all taken.
         self._buffer: bytes | bytearray = b""
         self._position = 0
-        self._searched = 0  # no head ends before this position
-        self._line_checked = False  # of the unfinished head
-        self._empty_lines = 0  # before the unfinished head
+        self._unfinished = False  # a head has come in part, or empty lines before it
+        self._searched = 0  # that head does not end before this position
+        self._line_checked = False  # its request line is there and good
+        self._empty_lines = 0  # so many came before it
         self._eof = False
         self._remaining = 0  # bytes of a body of declared length
         self._decoder: ChunkedDecoder | None = None
@@ -101,14 +103,16 @@ class Http1Connection(ResponseWriter):
         """Give what came next, or None; see HTTPConnection."""
         if self._reading is not _HEAD:
             return self._next_of_body()
+        if self._unfinished and not self._find_end_of_head():
+            return None
         buffer = self._buffer
         position = self._position
-        end = buffer.find(_HEAD_END, self._searched or position)
+        end = buffer.find(HEAD_END, position)
         if end < 0:
             self._wait_for_head()
             return None
         line = ORIGIN_FORM(buffer, position)
-        if line is None or end - position > self._plain_size or line.end() > end:
+        if line is None or end - position > self._plain_size:
             return self._read_unusual_head(end)
         method, target, path, query = line.groups(b"")
         if method == b"CONNECT":
@@ -121,7 +125,6 @@ class Http1Connection(ResponseWriter):
             self._position = 0
         else:
             self._position = end
-        self._searched = 0
         headers = block.headers.copy()
         if not block.plain or self._closing or method == b"HEAD":
             return self._request(block, method, target, path, query, headers)
@@ -180,7 +183,6 @@ class Http1Connection(ResponseWriter):
             self._position = 0
         else:
             self._position = position
-        self._searched = 0
 
     def _read_block(self, head: bytes) -> HeadBlock:
         try:
@@ -192,6 +194,16 @@ class Http1Connection(ResponseWriter):
             self._block = block
         return block
 
+    def _find_end_of_head(self) -> bool:
+        """Go on with an unfinished head: find its end, or check what more has come of it."""
+        if self._buffer.find(HEAD_END, self._searched) < 0:
+            self._wait_for_head()
+            return False
+        self._unfinished = self._line_checked = False
+        if not self._buffer.startswith(b"\r\n", self._position):
+            self._empty_lines = 0
+        return True
+
     def _wait_for_head(self) -> None:
         """Check what has come of an unfinished head, so that nonsense is not waited for."""
         self._skip_empty_lines()
@@ -200,10 +212,11 @@ class Http1Connection(ResponseWriter):
             if self._eof:
                 self._close_reading(Reading.CLOSED)
             return
+        start = max(self._searched, position) if self._unfinished else position
         limit = position + self._config.max_header_size
         try:
             self._check_line_early(limit)
-            if LONE_LINE_END(buffer, max(self._searched, position), limit):
+            if LONE_LINE_END(buffer, start, limit):
                 raise refuse("BARE_LINE_END")
             if len(buffer) >= limit:
                 raise refuse("HEADERS_TOO_LARGE")
@@ -211,6 +224,7 @@ class Http1Connection(ResponseWriter):
                 raise refuse("INCOMPLETE_HEAD")
         except RemoteProtocolError as error:
             raise self._fail(error) from None
+        self._unfinished = True
         self._searched = max(position, len(buffer) - 3)
 
     def _check_line_early(self, limit: int) -> None:
@@ -218,11 +232,9 @@ class Http1Connection(ResponseWriter):
         if self._line_checked:
             return
         end = self._buffer.find(b"\r\n", self._position, limit)
-        line = bytes(self._buffer[self._position : min(limit, len(self._buffer))])
         if end >= 0:
-            line = line[: end - self._position]
-            method, target = read_request_line(line, self._config.max_target_size)
-            split_target(method, target)
+            line = bytes(self._buffer[self._position : end])
+            split_target(*read_request_line(line, self._config.max_target_size))
             self._line_checked = True
 
     def _skip_empty_lines(self) -> None:
@@ -232,14 +244,15 @@ class Http1Connection(ResponseWriter):
             if self._empty_lines > MAX_EMPTY_LINES:
                 raise self._fail(refuse("TOO_MANY_EMPTY_LINES"))
             self._take(self._position + 2)
+            self._unfinished = True
+            self._searched = self._position
 
     def _read_unusual_head(self, end: int) -> Event | None:
         """Read a head that is not in the usual form, or is so large that a limit may be hit."""
-        position = self._position
+        position, config = self._position, self._config
         if self._buffer.startswith(b"\r\n", position):
             self._skip_empty_lines()
             return self.next_event()
-        config = self._config
         try:
             if end + 4 - position > config.max_header_size:
                 self._check_line_early(position + config.max_header_size)

@@ -16,7 +16,7 @@ MAX_EMPTY_LINES = 8
 """How many empty lines may stand before a request line (RFC 9112 section 2.2)."""
 
 ORIGIN_FORM = re.compile(
-    rb"([%b]+) ((/[!\"$->@-~]*)(?:\?([!\"$-~]*))?)(?= HTTP/1\.[01]\r\n)" % TOKEN_CHARACTERS
+    rb"([%b]++) ((/[!\"$->@-~]*+)(?:\?([!\"$-~]*+))?+)(?= HTTP/1\.[01]\r\n)" % TOKEN_CHARACTERS
 ).match
 """Groups: method, target, path, query. Only for the usual form: what it does not match is not
 wrong yet, see read_request_line."""
@@ -36,6 +36,7 @@ _VERSIONS = {
     b" HTTP/1.1": "1.1",
     b" HTTP/1.0": "1.0",
 }
+_SPACE, _TAB = b" \t"
 _WITH_MEANING = frozenset(
     {b"connection", b"content-length", b"expect", b"te", b"transfer-encoding"}
 )
@@ -125,7 +126,8 @@ def read_fields(block: bytes, start: int, max_fields: int) -> list[tuple[bytes, 
         raise _explain_fields(block, start)
     if len(pairs) > max_fields:
         raise refuse("TOO_MANY_HEADERS")
-    if b" \r" in block or b"\t\r" in block or block.endswith((b" ", b"\t")):
+    # A quick look for white space at the end of any value: a tab may be such, wherever it is.
+    if _TAB in block or block.find(b" \r", start) >= 0 or block[-1] == _SPACE:
         return [(name, value.rstrip(b" \t")) for name, value in pairs]
     return pairs
 

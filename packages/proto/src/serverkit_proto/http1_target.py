@@ -11,6 +11,7 @@ _HOST = re.compile(
     rb"|\[(?:[0-9A-Fa-f:.]+|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+)\])"
     rb"(?::[0-9]{0,5})?"
 ).fullmatch
+_PERCENT = ord("%")
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})").search
 _VISIBLE = re.compile(rb"[!-~]+").fullmatch
 _ABSOLUTE_FORM = re.compile(rb"(?i:https?)://([^/?]*)(/[^?]*)?(?:\?(.*))?").fullmatch
@@ -27,7 +28,7 @@ class Target(NamedTuple):
 
 def is_host(value: bytes) -> bool:
     """Tell whether this is a value of Host: `uri-host [":" port]`, or empty."""
-    return _HOST(value) is not None and (b"%" not in value or _BAD_PERCENT(value) is None)
+    return _HOST(value) is not None and (_PERCENT not in value or _BAD_PERCENT(value) is None)
 
 
 def split_target(method: bytes, target: bytes) -> Target:
