@@ -346,7 +346,6 @@ class ResponseWriter:
         self._out.append(b"%b%b\r\n" % (head.block, extra))
         self._plain = False
         self._truncated = False
-        self._remaining_out = 0
 
     def _write_chunk(self, data: bytes) -> None:
         if len(data) < LARGE:
