@@ -25,12 +25,14 @@ class Verdict:
         ratio: What was measured; None when one of the two was not.
         holds: Whether the ratio is within the limit; None when the run cannot say.
         reason: Why it cannot say; empty otherwise.
+        noise: The largest share that others took of the core in any sample of the two.
     """
 
     bar: Bar
     ratio: Spread | None
     holds: bool | None
     reason: str = ""
+    noise: float = 0.0
 
 
 def beside(server: str, workload: str, limit: float, peer: str) -> Bar:
@@ -58,9 +60,10 @@ def judge(bar: Bar, results: Results) -> Verdict:
     ratio = results.ratio(*rows)
     if ratio is None:
         return Verdict(bar=bar, ratio=None, holds=None, reason="not measured")
+    noise = max(results.noise(*row) for row in rows)
     wrong = [
         f"{server}: {error}" for server, kind in rows for error in results.errors(server, kind)
     ]
     if wrong:
-        return Verdict(bar=bar, ratio=ratio, holds=None, reason="; ".join(wrong))
-    return Verdict(bar=bar, ratio=ratio, holds=ratio.median <= bar.limit)
+        return Verdict(bar=bar, ratio=ratio, holds=None, reason="; ".join(wrong), noise=noise)
+    return Verdict(bar=bar, ratio=ratio, holds=ratio.median <= bar.limit, noise=noise)

@@ -72,9 +72,9 @@ def _remarks(results: Results, server: str, workload: Workload) -> list[str]:
     remarks = [f"**DOES NOT COUNT**: {error}" for error in results.errors(server, workload.name)]
     failures = results.failures_of(server, workload.name)
     remarks += [f"**FAILED**: {' '.join(reason.split())[:200]}" for reason in failures]
-    foreign = results.spread(server, workload.name, lambda one: one.foreign_share)
-    if foreign is not None and foreign.high > NOISY_SHARE:
-        remarks.append(f"others took up to {foreign.high:.0%} of its core")
+    noise = results.noise(server, workload.name)
+    if noise > NOISY_SHARE:
+        remarks.append(f"others took up to {noise:.0%} of its core")
     return [remark.replace("|", "/") for remark in remarks]
 
 
@@ -82,10 +82,13 @@ def _bars(verdicts: list[Verdict]) -> list[str]:
     lines = ["", "## Bars", "", "| bar | limit | measured | verdict |", "|---|---|---|---|"]
     for verdict in verdicts:
         bar = verdict.bar
+        noisy = f", on cores shared up to {verdict.noise:.0%}"
+        if verdict.noise <= NOISY_SHARE:
+            noisy = ""
         answers = {True: "holds", False: "**MISSED**", None: f"open: {verdict.reason}"}
         lines.append(
             f"| {bar.server}, {bar.workload}: CPU per request as a part of {bar.peer}, "
             f"{bar.peer_workload} | {bar.limit:.2f} | {_spread(verdict.ratio, 2)} "
-            f"| {answers[verdict.holds]} |"
+            f"| {answers[verdict.holds]}{noisy} |"
         )
     return lines

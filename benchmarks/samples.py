@@ -103,6 +103,10 @@ class Results:
         rows = self.of(server, workload)
         return list(dict.fromkeys(error for one in rows for error in one.errors))
 
+    def noise(self, server: str, workload: str) -> float:
+        """Return the largest share of the core that others took in any round of a row."""
+        return max((one.foreign_share for one in self.of(server, workload)), default=0.0)
+
     def failures_of(self, server: str, workload: str) -> list[str]:
         """Return why measurements of a row were not made, each reason once."""
         return list(

@@ -115,7 +115,10 @@ def download(port: int, length: int, rate: int) -> tuple[bool, float | None]:
         connection.sendall(f"GET /?length={length} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         began = time.monotonic()
         reader = connection.makefile("rb")
-        while reader.readline().strip():  # the head; what matters is compared below
+        status = reader.readline()
+        if b" 200 " not in status:
+            raise ServerFailedError(f"it answered a download with {status!r}")
+        while reader.readline().strip():
             pass
         while received < length and (data := reader.read1(CHUNK_BYTES)):
             digest.update(data)
@@ -144,7 +147,10 @@ def transfer(
         idle = process_tree.rss_bytes(process.pid)
         began = time.monotonic()
         with PeakMemory(process.pid) as memory:
-            intact, ahead_mib = run(process.port, length, int(length / arguments.seconds))
+            try:
+                intact, ahead_mib = run(process.port, length, int(length / arguments.seconds))
+            except (ServerFailedError, OSError) as error:
+                raise ServerFailedError(f"{error}: {process.last_words()}") from error
         return Transfer(
             length=length,
             seconds=time.monotonic() - began,

@@ -104,3 +104,25 @@ def test_idle_connections_are_held_counted_and_weighed(tmp_path: Path) -> None:
     assert artifact["connections"] == 50
     assert [one["still_open"] for one in artifact["rounds"]] == [50, 50]
     assert all(one["beside"]["requests"] > 1 for one in artifact["rounds"])
+
+
+def test_slow_transfers_are_verified_and_their_memory_is_watched(tmp_path: Path) -> None:
+    """Both directions go through the server under test, and arrive as they were sent."""
+    finished = run_tool(
+        *("slow_transfers", "--mib", "2", "--seconds", "0.5", "--output", str(tmp_path))
+    )
+
+    artifact = artifact_of(finished, tmp_path)
+    for direction in ("upload", "download"):
+        assert artifact[direction]["intact"] is True
+        assert artifact[direction]["length"] == 2 * 2**20
+        assert artifact[direction]["peak_rss_mib"] >= artifact[direction]["idle_rss_mib"] > 1
+
+
+def test_a_drain_is_counted(tmp_path: Path) -> None:
+    """Each request that was being served at SIGTERM is either answered or named as lost."""
+    finished = run_tool("drain", "--requests", "5", "--seconds", "1", "--output", str(tmp_path))
+
+    artifact = artifact_of(finished, tmp_path)
+    assert artifact["requests"] == artifact["answered"] + len(artifact["lost"]) == 5
+    assert artifact["status"] is not None
