@@ -1,13 +1,13 @@
 """Makes what a server is put together from: the worker, and those who are told what it does."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from serverkit_server.bind import Listeners
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import StartupError
 from serverkit_server.log_setup import is_left_to_user, resolve_log_format
+from serverkit_supervisor import WorkerContext
 from serverkit_worker.access_log import AccessLog, LoggerAccessLog, StreamAccessLog
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector, LoggingCollector
@@ -18,21 +18,20 @@ from serverkit_worker.worker import Worker
 def make_worker(
     config: ServerConfig,
     app: ASGIApp,
-    listeners: Listeners,
+    context: WorkerContext,
     *,
     access_log: AccessLog | None,
     lifecycle_collector: LifecycleCollector | None,
-    ready: Callable[[], None],
 ) -> Worker:
-    """Make the only worker of a server.
+    """Make one worker of a server.
 
     Args:
         config: of the server.
         app: what it serves.
-        listeners: the sockets it accepts from; they stay the server's.
+        context: its number, the sockets it accepts from, which stay the server's, and whom to tell
+            that it does.
         access_log: gets a line for each request; None: nobody does.
         lifecycle_collector: is told of connections and requests; None: what the settings say.
-        ready: called once, in the loop, when the worker accepts connections.
     """
     if lifecycle_collector is None and config.lifecycle_logging:
         lifecycle_collector = LoggingCollector(
@@ -42,11 +41,11 @@ def make_worker(
     return Worker(
         config.worker_config(),
         app,
-        listeners.sockets,
-        worker_id=0,
+        list(context.sockets),
+        worker_id=context.worker_id,
         lifecycle_collector=lifecycle_collector,
         access_log=access_log,
-        ready=ready,
+        ready=context.ready,
     )
 
 

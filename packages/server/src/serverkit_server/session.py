@@ -14,6 +14,7 @@ from serverkit_server.config import ServerConfig
 from serverkit_server.errors import ServerError, ShutdownError
 from serverkit_server.factory import make_worker, open_access_log
 from serverkit_server.lifespan import Lifespan
+from serverkit_supervisor import WorkerContext
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector
 from serverkit_worker.worker import Worker
@@ -71,13 +72,15 @@ class Session:
         with open_access_log(config) as access_log:
             if not await _completed(lifespan.startup(), stop):
                 return
+            context = WorkerContext(
+                worker_id=0, sockets=tuple(self._listeners.sockets), ready=self._on_ready
+            )
             worker = make_worker(
                 config,
                 self._app,
-                self._listeners,
+                context,
                 access_log=access_log,
                 lifecycle_collector=self._collector,
-                ready=self._on_ready,
             )
             worker.set_lifespan_state(lifespan.state)
             try:
