@@ -1,5 +1,7 @@
 """A free-threading-native Python application server."""
 
-__all__ = ("__version__",)
+from serverkit_server import Server, ServerConfig, run
+
+__all__ = ("Server", "ServerConfig", "__version__", "run")
 
 __version__ = "0.1.0"
