@@ -51,14 +51,17 @@ def misplaced_modules(found: Sequence[Module], order: Sequence[str]) -> Iterator
 
 
 def upward_imports(module: Module, order: Sequence[str]) -> Iterator[str]:
-    """Yield the imports of modules that do not come before the module in its package's list."""
+    """Yield the imports of modules that do not come before the module in its package's list.
+
+    Of the package itself a module may import `__version__`, which stands nowhere else.
+    """
     if module.inner in {"", "__main__"}:
         return
     below = set(order[: order.index(module.inner)]) if module.inner in order else set()
     for found in imports(module):
         if found.top == module.package:
             target = target_of(found, order)
-            if target not in below:
+            if target not in below and found.dotted != f"{module.package}.__version__":
                 yield f"{module.name}:{found.line} imports {target or 'the package itself'}"
 
 
