@@ -16,7 +16,6 @@ from typing import Any, Final, Protocol
 from serverkit_proto.errors import LocalProtocolError
 from serverkit_proto.events import RequestReceived
 from serverkit_proto.response import ResponseHead, ResponseHeads, make_trailers
-
 from serverkit_worker.asgi import ASGIApp, Message, Scope
 from serverkit_worker.errors import (
     APP_BAD_RESPONSE,
@@ -55,7 +54,9 @@ class ResponseStream(Protocol):
     Threads: the loop thread only.
     """
 
-    write_paused: bool
+    @property
+    def write_paused(self) -> bool:
+        """Whether the client should read before it is sent more."""
 
     def respond(self, head: ResponseHead, body: bytes) -> None:
         """Send the complete response."""
@@ -96,7 +97,8 @@ class HTTPExchange:
         head: of the response, once the application has started it.
         bytes_sent: octets of the response's body so far.
         gone: the connection is lost or cut off; `send` raises.
-        started_at: loop time in seconds, set by the connection where somebody asks for durations.
+        streamed: the response leaves in more than one piece.
+        started_s: monotonic time in seconds, set where somebody asks for durations.
         task: runs the application; set by the connection when it did not finish at once.
     """
 
@@ -116,7 +118,8 @@ class HTTPExchange:
         "head",
         "request",
         "scope",
-        "started_at",
+        "started_s",
+        "streamed",
         "task",
     )
 
@@ -136,7 +139,8 @@ class HTTPExchange:
         self.head: ResponseHead | None = None
         self.bytes_sent = 0
         self.gone = False
-        self.started_at = 0.0
+        self.started_s = 0.0
+        self.streamed = False
         self.task: asyncio.Task[None] | None = None
         self._state = NOT_STARTED
         self._left = False
@@ -238,10 +242,9 @@ class HTTPExchange:
             self._stream.respond(self.head, body)  # type: ignore[arg-type]  # held: it is there
             self._state = COMPLETE
         elif state is NOT_STARTED and kind == START:
-            self.head = self._heads.make(message.get("status"), message.get("headers", ()))
-            self._state = (
-                ResponseState.HEAD_HELD_TRAILERS if message.get("trailers") else HEAD_HELD
-            )
+            status: Any = message.get("status")
+            self.head = self._heads.make(status, message.get("headers", ()))
+            self._state = ResponseState.HEAD_HELD_TRAILERS if message.get("trailers") else HEAD_HELD
         else:
             await self._send_rarer(check_order(state, kind, self.scope["extensions"]), message)
 
@@ -281,9 +284,11 @@ class HTTPExchange:
         if self._state is HEAD_HELD:
             self._stream.start_response(head, trailers=False)
             self._state = ResponseState.STREAMING
+            self.streamed = True
         elif self._state is ResponseState.HEAD_HELD_TRAILERS:
             self._stream.start_response(head, trailers=True)
             self._state = ResponseState.STREAMING_TRAILERS
+            self.streamed = True
 
     async def _send_path(self, path: str) -> None:
         """Send a file as the whole body.

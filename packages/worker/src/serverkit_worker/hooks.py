@@ -47,7 +47,9 @@ def _does_not_know(exc: Exception, scope: Scope) -> bool:
     """Return whether an exception says no more than that the type of the scope is unknown."""
     text = str(exc)
     return (
-        isinstance(exc, _UNKNOWN_SCOPE_ERRORS) or str(scope["type"]) in text or "scope" in text.lower()
+        isinstance(exc, _UNKNOWN_SCOPE_ERRORS)
+        or str(scope["type"]) in text
+        or "scope" in text.lower()
     )
 
 

@@ -13,18 +13,12 @@ Source: RFC 9112; RFC 9110 section 15.5.9 (408).
 """
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 
-from serverkit_proto.connection import new_connection
 from serverkit_proto.errors import RemoteProtocolError
 from serverkit_proto.events import BodyReceived, RequestReceived
-from serverkit_proto.response import ResponseHead
-
-from serverkit_worker import debug_page
-from serverkit_worker.asgi import Scope
 from serverkit_worker.client_transport import ClientTransport
 from serverkit_worker.deadlines import GRACE_S, MIN_BODY_BYTES_PER_S, NEVER
-
 from serverkit_worker.errors import (
     DRAINING,
     LIMIT_CONCURRENCY,
@@ -33,14 +27,12 @@ from serverkit_worker.errors import (
     TIMEOUT_HANDLER,
     TIMEOUT_REQUEST_BODY,
     TIMEOUT_REQUEST_HEAD,
-    ErrorReply,
-    error_response,
-    text_error_response,
     reply_to_protocol_error,
 )
 from serverkit_worker.exchange import HTTPExchange
-from serverkit_worker.lingering import LingeringConnection, RefusedConnection
-from serverkit_worker.phases import BODY, CLOSED, HEAD, IDLE, RESPONSE, Phase
+from serverkit_worker.http1_output import DISCARD_BYTES, HTTP1Output
+from serverkit_worker.lingering import RefusedConnection
+from serverkit_worker.phases import BODY, CLOSED, HEAD, IDLE, RESPONSE
 from serverkit_worker.scope import connection_scope, http_scope, socket_address
 from serverkit_worker.serving import Serving
 
@@ -49,76 +41,46 @@ READ_HIGH_WATER_BYTES: Final = 65_536
 READ_LOW_WATER_BYTES: Final = 16_384
 
 
-class HTTP1Connection(asyncio.Protocol):
+class HTTP1Connection(HTTP1Output):
     """Serves the requests of one client.
 
-    Owner: the worker's loop thread. It is the `ResponseStream` of its exchanges.
-
-    Attributes:
-        phase: what the connection waits for.
-        deadline: loop time in seconds at which it has waited long enough.
-        write_deadline: loop time by which the client must have read some of what waits for it.
-        requests_served: how many responses are complete.
+    Owner: the worker's loop thread.
     """
 
-    __slots__ = (
-        "_body_buffered",
-        "_body_received",
-        "_client",
-        "_eof",
-        "_exchange",
-        "_proto",
-        "_pumping",
-        "_scope",
-        "_serving",
-        "connection_id",
-        "deadline",
-        "phase",
-        "requests_served",
-        "write_deadline",
-    )
-
-    _client: ClientTransport
-    _scope: Scope
+    __slots__ = ("_body_buffered", "_eof", "_pumping")
 
     def __init__(self, serving: Serving) -> None:
-        self._serving = serving
-        self._proto = new_connection(serving.config.proto)
-        self._exchange: HTTPExchange | None = None
-        self._pumping = False
-        self._eof = False
-        self._body_received = 0
+        super().__init__(serving)
         self._body_buffered = 0
-        self.phase = HEAD
-        self.deadline = NEVER
-        self.write_deadline = NEVER
-        self.requests_served = 0
-        self.connection_id = 0
+        self._eof = False
+        self._pumping = False
 
     # What the transport calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first request, or leave a connection too many to be refused."""
-        if not isinstance(transport, asyncio.Transport):
-            raise AssertionError("a stream socket has a stream transport")
         serving = self._serving
+        # That of a stream socket is one, though uvloop's does not inherit it.
+        transport = cast(asyncio.Transport, transport)
         if serving.draining:
             RefusedConnection(serving, transport, DRAINING)
             return
-        if 0 < serving.max_connections <= len(serving.connections):
+        if len(serving.connections) >= serving.max_connections:
             RefusedConnection(serving, transport, LIMIT_CONNECTIONS)
             return
         self._client = ClientTransport(transport)
+        server = socket_address(transport.get_extra_info("sockname"))
+        client = socket_address(transport.get_extra_info("peername"))
         self._scope = connection_scope(
-            server=socket_address(transport.get_extra_info("sockname")),
-            client=socket_address(transport.get_extra_info("peername")),
+            server=server,
+            client=client,
             scheme=serving.scheme,
             root_path=serving.config.root_path,
         )
         serving.keep(self)
         self.deadline = serving.sweep.now + serving.timeouts.head_s
         if serving.observation is not None:
-            self.connection_id = serving.observation.connection_opened(self._scope)
+            self._record = serving.observation.connection_opened(server, client)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the client, and answer what they complete."""
@@ -152,9 +114,9 @@ class HTTP1Connection(asyncio.Protocol):
         self._client.resume_writing()
         self._pump_soon()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """Forget the connection; an application under way is told, and cancelled if configured."""
-        self._gone("client_disconnect" if self._exchange is not None else "complete")
+        self._lost()
 
     # From bytes to exchanges
 
@@ -193,8 +155,7 @@ class HTTP1Connection(asyncio.Protocol):
     def _begin(self, request: RequestReceived) -> None:
         """Start the exchange of one request."""
         serving = self._serving
-        config = serving.config
-        if serving.draining or config.max_requests_per_connection == self.requests_served + 1:
+        if serving.draining or self.requests_served >= serving.last_request:
             self._proto.set_close()
         scope = http_scope(
             self._scope,
@@ -203,14 +164,14 @@ class HTTP1Connection(asyncio.Protocol):
             serving.state,
         )
         self._exchange = exchange = HTTPExchange(serving.app, serving.heads, self, request, scope)
-        if serving.observation is not None:
-            serving.observation.request_started(self.connection_id, exchange)
+        if self._record is not None and serving.observation is not None:
+            serving.observation.request_started(self._record, exchange)
         if request.end:
             self.phase = RESPONSE
             self.deadline = serving.sweep.now + serving.timeouts.handler_s
         else:
             self._begin_body(request)
-        if 0 < config.limit_concurrency <= len(serving.tasks):
+        if len(serving.tasks) >= serving.limit_concurrency:
             self._cut_off(LIMIT_CONCURRENCY)
         if self._exchange is not exchange:
             return
@@ -235,13 +196,14 @@ class HTTP1Connection(asyncio.Protocol):
 
     def _deliver(self, event: BodyReceived) -> None:
         """Give a part of the body to the exchange."""
-        exchange = self._exchange
-        if exchange is None:
-            return
         serving = self._serving
         now = serving.sweep.now
         size = len(event.data)
         self._body_received += size
+        exchange = self._exchange
+        if exchange is None:
+            self._discard(event)
+            return
         self._body_buffered += size
         if self._body_received > serving.config.max_request_size:
             self._cut_off(LIMIT_REQUEST_TOO_LARGE)
@@ -257,44 +219,30 @@ class HTTP1Connection(asyncio.Protocol):
             earned = self.deadline + size / MIN_BODY_BYTES_PER_S
             self.deadline = min(earned, now + serving.timeouts.body_s)
 
-    # What an exchange calls: exchange.ResponseStream
+    def _discard(self, event: BodyReceived) -> None:
+        """Read what nobody wants any more, within limits, so that the connection can go on."""
+        if self.phase is not BODY:
+            return
+        if not event.more:
+            self._idle()
+        elif self._body_received > DISCARD_BYTES:
+            self._linger("complete")
 
-    @property
-    def write_paused(self) -> bool:
-        """Whether the client should read before it is sent more."""
-        return self._client.write_paused
+    def _next_request(self) -> None:
+        """Wait for the next request, once the body of the last one has been read."""
+        if self.phase is BODY:
+            self._body_received = 0
+        else:
+            self._idle()
+        self._client.resume_reading()
+        if not self._pumping and (self._eof or self._proto.buffered):
+            self._pump_soon()
 
-    async def drained(self) -> None:
-        """Wait until the client has read enough."""
-        await self._client.drained()
+    def _idle(self) -> None:
+        self.phase = IDLE
+        self.deadline = self._serving.sweep.now + self._serving.timeouts.keep_alive_s
 
-    def respond(self, head: ResponseHead, body: bytes) -> None:
-        """Send the complete response."""
-        self._proto.send_response(head, body)
-        self._client.write(self._proto.data_to_send())
-        self._responded()
-
-    def start_response(self, head: ResponseHead, *, trailers: bool) -> None:
-        """Prepare the head."""
-        self._proto.start_response(head, trailers=trailers)
-
-    def send_body(self, data: bytes, *, more: bool) -> None:
-        """Send a part of the body."""
-        self._proto.send_body(data, more=more)
-        self._client.write(self._proto.data_to_send())
-        if self._proto.response_complete:
-            self._responded()
-
-    def send_trailers(self, trailers: tuple[tuple[bytes, bytes], ...]) -> None:
-        """Send the trailers."""
-        self._proto.send_trailers(trailers)
-        self._client.write(self._proto.data_to_send())
-        self._responded()
-
-    def send_early_hint(self, fields: list[tuple[bytes, bytes]]) -> None:
-        """Send a 103 response."""
-        self._proto.send_informational(self._serving.heads.informational(103, fields))
-        self._client.write(self._proto.data_to_send())
+    # What an exchange calls, see HTTP1Output
 
     def body_awaited(self) -> None:
         """Ask the client for the body, if it waits to be asked."""
@@ -309,33 +257,7 @@ class HTTP1Connection(asyncio.Protocol):
                 self.deadline = self._serving.sweep.now + self._serving.timeouts.body_s
             self._client.resume_reading()
 
-    def fail(self, reply: ErrorReply, exc: BaseException | None) -> None:
-        """Answer for an application that broke down."""
-        self._cut_off(reply, exc)
-
-    def _responded(self) -> None:
-        """Go on after a complete response: wait for the next request, or close."""
-        exchange = self._exchange
-        self._exchange = None
-        if exchange is None:
-            raise AssertionError("only an exchange responds")
-        self.requests_served += 1
-        exchange.wake()
-        serving = self._serving
-        if serving.observation is not None:
-            serving.observation.responded(self.connection_id, exchange)
-        if self._proto.keep_alive:
-            self.phase = IDLE
-            self.deadline = serving.sweep.now + serving.timeouts.keep_alive_s
-            self._client.resume_reading()
-            if not self._pumping and (self._eof or self._proto.buffered):
-                self._pump_soon()
-        elif self.phase is BODY:
-            self._linger("complete")
-        else:
-            self._close("complete")
-
-    # How it ends
+    # Deadlines and drain
 
     def expire(self) -> None:
         """Act on a deadline that has passed. Called by the sweep."""
@@ -389,92 +311,3 @@ class HTTP1Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once, whatever is under way."""
         self._reset("error")
-
-    def _cut_off(self, reply: ErrorReply, exc: BaseException | None = None) -> None:
-        """Answer with an error and close; with a response under way, close so that it shows."""
-        exchange = self._exchange
-        self._exchange = None
-        if exchange is not None:
-            exchange.peer_gone()
-        if exchange is not None and self._proto.response_started:
-            if self._serving.observation is not None:
-                self._serving.observation.responded(self.connection_id, exchange)
-            if exchange.request.http_version == "1.0":
-                self._reset("error")  # Its plain end would look like a complete response's.
-            else:
-                self._close("error")
-            return
-        self._answer(reply, exchange, exc)
-        if self.phase is RESPONSE and not self._proto.buffered:
-            self._close("error")
-        else:
-            self._linger("error")
-
-    def _answer(
-        self, reply: ErrorReply, exchange: HTTPExchange | None, exc: BaseException | None
-    ) -> None:
-        """Send the error as the response."""
-        serving = self._serving
-        debug = serving.config.debug
-        if debug and exc is not None and exchange is not None:
-            request = exchange.request
-            target = request.target.decode("ascii")
-            page = debug_page.render(exc, request.method, target, request.headers)
-            response = text_error_response(reply, *page)
-        else:
-            response = error_response(reply, debug=debug)
-        head = serving.heads.make(response.status, response.headers)
-        self._proto.send_response(head, response.body, close=True)
-        self._client.write(self._proto.data_to_send())
-        if serving.observation is None:
-            return
-        if exchange is None:
-            serving.observation.rejected(self._scope, head.status, len(response.body))
-        else:
-            exchange.head = head
-            exchange.bytes_sent = len(response.body)
-            serving.observation.responded(self.connection_id, exchange)
-
-    def _close(self, reason: str) -> None:
-        """Close once all that was written is sent; the write deadline bounds that."""
-        if self._end(reason):
-            if self._client.unsent_bytes:
-                self.write_deadline = self._serving.sweep.now + self._serving.timeouts.write_s
-            self._client.transport.close()
-
-    def _reset(self, reason: str) -> None:
-        self._end(reason)
-        self._client.reset()
-
-    def _linger(self, reason: str) -> None:
-        """Leave the transport to somebody who reads what the client still sends."""
-        if self._end(reason):
-            self._serving.forget(self)
-            LingeringConnection(self._serving, self._client.transport)
-
-    def _gone(self, reason: str) -> None:
-        """Let go of a connection that is lost."""
-        self._end(reason)
-        serving = self._serving
-        serving.forget(self)
-        self._client.break_down()
-        exchange = self._exchange
-        self._exchange = None
-        if exchange is not None:
-            exchange.peer_gone()
-            if serving.observation is not None:
-                serving.observation.abandoned(self.connection_id, exchange)
-            if serving.config.cancel_on_disconnect and exchange.task is not None:
-                exchange.task.cancel()
-
-    def _end(self, reason: str) -> bool:
-        """Wait for nothing any more; return whether this was news."""
-        if self.phase is CLOSED:
-            return False
-        self.phase = CLOSED
-        self.deadline = self.write_deadline = NEVER
-        if self._serving.observation is not None:
-            self._serving.observation.connection_closed(
-                self.connection_id, reason, self.requests_served
-            )
-        return True

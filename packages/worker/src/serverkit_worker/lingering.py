@@ -10,7 +10,6 @@ import asyncio
 
 from serverkit_proto.connection import new_connection
 from serverkit_proto.errors import ProtocolError
-
 from serverkit_worker.deadlines import LINGER_S, NEVER, REFUSAL_S
 from serverkit_worker.errors import ErrorReply, error_response
 from serverkit_worker.serving import Serving
@@ -38,7 +37,7 @@ class LingeringConnection(asyncio.Protocol):
         else:
             transport.close()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """Forget the connection."""
         self._serving.forget(self)
 
@@ -63,9 +62,7 @@ class RefusedConnection(asyncio.Protocol):
 
     __slots__ = ("_proto", "_reply", "_serving", "_transport", "deadline", "write_deadline")
 
-    def __init__(
-        self, serving: Serving, transport: asyncio.Transport, reply: ErrorReply
-    ) -> None:
+    def __init__(self, serving: Serving, transport: asyncio.Transport, reply: ErrorReply) -> None:
         """Wait a moment for a request, since an answer to nothing confuses clients.
 
         Args:
@@ -93,7 +90,7 @@ class RefusedConnection(asyncio.Protocol):
             if request is not None:
                 self._answer()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """Forget the connection."""
         self._serving.forget(self)
 

@@ -7,10 +7,9 @@ from email.utils import formatdate
 from typing import Final, Protocol
 
 from serverkit_proto.response import ResponseHeads
-
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.config import WorkerConfig
-from serverkit_worker.deadlines import Expiring, Sweep, Timeouts
+from serverkit_worker.deadlines import NEVER, Expiring, Sweep, Timeouts
 from serverkit_worker.observation import Observation
 
 # The extensions that work on every HTTP/1.1 connection.
@@ -41,6 +40,9 @@ class Serving:
         tasks: calls of the application that did not finish at once.
         app: called once per request.
         state: of the lifespan; every request gets a copy.
+        max_connections: that are served at the same time; infinite for no limit.
+        limit_concurrency: calls of the application at the same time; infinite for no limit.
+        last_request: how many requests a connection has served before its last one.
         draining: nothing new is accepted, and every response closes its connection.
         observation: told what happens, None where nobody listens.
     """
@@ -55,6 +57,8 @@ class Serving:
         "endings",
         "extensions",
         "heads",
+        "last_request",
+        "limit_concurrency",
         "loop",
         "max_connections",
         "observation",
@@ -72,8 +76,8 @@ class Serving:
         config: WorkerConfig,
         loop: asyncio.AbstractEventLoop,
         *,
-        state: Mapping[str, object],
-        max_connections: int,
+        state: dict[str, object],
+        max_connections: float,
         observation: Observation | None,
         scheme: str,
     ) -> None:
@@ -81,13 +85,15 @@ class Serving:
         self.config = config
         self.loop = loop
         self.state = state
-        self.max_connections = max_connections
+        self.max_connections = max_connections or NEVER
+        self.limit_concurrency = config.limit_concurrency or NEVER
+        self.last_request = (config.max_requests_per_connection or NEVER) - 1
         self.observation = observation
         self.scheme = scheme
         self.draining = False
         self.connections: set[ServedConnection] = set()
         self.endings: set[ServedConnection] = set()
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks: set[asyncio.Task[object]] = set()
         self.timeouts = Timeouts(config)
         self.heads = ResponseHeads(server=config.server_header.encode("latin-1") or None)
         self.sweep = Sweep(
@@ -110,12 +116,12 @@ class Serving:
         self.endings.add(connection)
         self.sweep.start()
 
-    def add_task(self, task: asyncio.Task[None]) -> None:
+    def add_task(self, task: asyncio.Task[object]) -> None:
         """Keep a call of the application until it is done."""
         self.tasks.add(task)
         task.add_done_callback(self._task_done)
 
-    def forget(self, connection: ServedConnection) -> None:
+    def forget(self, connection: object) -> None:
         """Let go of a connection that is closed."""
         self.connections.discard(connection)
         self.endings.discard(connection)
@@ -151,7 +157,7 @@ class Serving:
         if self.observation is not None:
             self.observation.flush()
 
-    def _task_done(self, task: asyncio.Task[None]) -> None:
+    def _task_done(self, task: asyncio.Task[object]) -> None:
         self.tasks.discard(task)
         if self._all_gone is not None:
             self._look_whether_idle()
@@ -161,7 +167,7 @@ class Serving:
             self._all_gone.set()
 
     def _tick(self) -> None:
-        """Do what is due four times a second: the Date of responses, the lines of the access log."""
+        """Do what is due in each tick: the Date of responses, the lines of the access log."""
         now_s = int(time.time())
         if now_s != self._date_s:
             self._date_s = now_s

@@ -8,7 +8,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from serverkit_worker import hooks
 from serverkit_worker.access_log import AccessLog
@@ -180,20 +180,20 @@ class Worker:
                 stopping.set()
         return serving
 
-    async def _listen(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket
-    ) -> asyncio.Server:
+    async def _listen(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> asyncio.Server:
         """Accept connections from a duplicate of a socket, which asyncio may close."""
         own = sock.dup()
-        own.setblocking(False)
+        own.setblocking(False)  # noqa: FBT003  the standard library's signature
         backlog, context = self._config.backlog, self._ssl_context
-        if own.family == socket.AF_UNIX:
-            # Since 3.13 asyncio would unlink the path, which is its owner's to do.
-            keep = {} if sys.version_info < (3, 13) else {"cleanup_socket": False}
-            return await loop.create_unix_server(
-                self._connection, sock=own, backlog=backlog, ssl=context, **keep
+        if own.family != socket.AF_UNIX:
+            return await loop.create_server(
+                self._connection, sock=own, backlog=backlog, ssl=context
             )
-        return await loop.create_server(self._connection, sock=own, backlog=backlog, ssl=context)
+        # Since 3.13 asyncio would unlink the path, which is its owner's to do.
+        keep: dict[str, Any] = {} if sys.version_info < (3, 13) else {"cleanup_socket": False}
+        return await loop.create_unix_server(
+            self._connection, sock=own, backlog=backlog, ssl=context, **keep
+        )
 
     def _connection(self) -> HTTP1Connection:
         serving = self._serving
@@ -283,7 +283,7 @@ class Worker:
         threading.Thread(target=carry, name=name, daemon=True).start()
 
     def _call_in_loop(self, callback: Callable[[], None]) -> None:
-        """Let the loop thread call something soon; do nothing when it serves no more, or not yet."""
+        """Let the loop thread call something soon; do nothing when it does not serve."""
         with self._lock:
             loop = self._loop
         if loop is not None:
