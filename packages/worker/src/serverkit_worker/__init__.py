@@ -1,5 +1,57 @@
 """Serves one ASGI application on the sockets it is given."""
 
-__all__ = ("__version__",)
+from serverkit_worker.access_log import AccessLog, LoggerAccessLog, StreamAccessLog
+from serverkit_worker.asgi import ASGIApp, Message, Receive, Scope, Send
+from serverkit_worker.collectors import (
+    BufferedCollector,
+    LifecycleCollector,
+    LoggingCollector,
+    NoopCollector,
+)
+from serverkit_worker.config import WorkerConfig
+from serverkit_worker.errors import ASGIMessageError, ClientDisconnected
+from serverkit_worker.lifecycle_events import (
+    ClientDisconnected as ClientDisconnectedEvent,
+)
+from serverkit_worker.lifecycle_events import (
+    ConnectionCompleted,
+    ConnectionOpened,
+    LifecycleEvent,
+    RequestStarted,
+    ResponseCompleted,
+    StreamClosed,
+    StreamOpened,
+)
+from serverkit_worker.log_output import LogOutput
+from serverkit_worker.worker import Worker
+
+__all__ = (
+    "ASGIApp",
+    "ASGIMessageError",
+    "AccessLog",
+    "BufferedCollector",
+    "ClientDisconnected",
+    "ClientDisconnectedEvent",
+    "ConnectionCompleted",
+    "ConnectionOpened",
+    "LifecycleCollector",
+    "LifecycleEvent",
+    "LogOutput",
+    "LoggerAccessLog",
+    "LoggingCollector",
+    "Message",
+    "NoopCollector",
+    "Receive",
+    "RequestStarted",
+    "ResponseCompleted",
+    "Scope",
+    "Send",
+    "StreamAccessLog",
+    "StreamClosed",
+    "StreamOpened",
+    "Worker",
+    "WorkerConfig",
+    "__version__",
+)
 
 __version__ = "0.1.0"
