@@ -320,6 +320,14 @@ def test_a_port_without_effect_is_refused(tmp_path: Path) -> None:
     assert error.startswith("--port has no effect beside --uds; leave one of them out")
 
 
+def test_an_empty_address_is_no_choice(tmp_path: Path) -> None:
+    """An empty list of addresses leaves host and port as they are, from every layer."""
+    (tmp_path / "serverkit.toml").write_text("port = 9000\nbind = []\n")
+    environ = {"SERVERKIT_BIND": "", "SERVERKIT_UDS": ""}
+
+    assert read(tmp_path, environ=environ).config == Config(port=9000)
+
+
 def test_an_env_file_fills_the_environment_and_counts_as_it(tmp_path: Path) -> None:
     """What an env file says is there for the application, and our variables in it are settings."""
     (tmp_path / "app.env").write_text(

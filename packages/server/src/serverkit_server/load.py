@@ -29,8 +29,8 @@ CONFIG_VARIABLE = PREFIX + "CONFIG"
 ENV_FILE_VARIABLE = PREFIX + "ENV_FILE"
 
 # Where to listen is one choice: host and port, or any of the others.
-_HOST_AND_PORT = frozenset({"host", "port"})
-_ADDRESSES = frozenset({"bind", "uds", "fd"})
+HOST_AND_PORT = frozenset({"host", "port"})
+ADDRESSES = frozenset({"bind", "uds", "fd"})
 
 type Layer = Literal["argument", "environment", "file", "default"]
 
@@ -167,23 +167,28 @@ def _layer(layers: list[_Values]) -> _Values:
     for layer in layers:
         _check_address(layer)
         unmade: frozenset[str] = frozenset()
-        if _ADDRESSES & given.keys():
-            unmade = _ADDRESSES | _HOST_AND_PORT
-        elif _HOST_AND_PORT & given.keys():
-            unmade = _ADDRESSES
+        if _chosen(given):
+            unmade = ADDRESSES | HOST_AND_PORT
+        elif HOST_AND_PORT & given.keys():
+            unmade = ADDRESSES
         given = {name: value for name, value in layer.items() if name not in unmade} | given
     return given
 
 
 def _check_address(layer: _Values) -> None:
     """Refuse what would have no effect: a host or port beside another way to say where."""
-    idle, made = _HOST_AND_PORT & layer.keys(), _ADDRESSES & layer.keys()
+    idle, made = HOST_AND_PORT & layer.keys(), _chosen(layer)
     if idle and made:
         (_, first), (_, second) = layer[min(idle)], layer[min(made)]
         raise ConfigError(
             f"{first.place} has no effect beside {second.place}; leave one of them out, or write "
             "the host and port as one more bind"
         )
+
+
+def _chosen(given: _Values) -> frozenset[str]:
+    """Name what replaces host and port; an empty list of addresses replaces nothing."""
+    return frozenset(name for name in ADDRESSES & given.keys() if given[name][0] not in ((), None))
 
 
 def _convert[V](read: Callable[[V], object], value: V, name: str, source: Source) -> object:

@@ -1,0 +1,165 @@
+"""The command line as a whole."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from serverkit_cli import main as main_module
+from serverkit_cli.main import main
+from tests.cli.conftest import Run
+
+BOUND_S = 60
+
+
+def test_help_teaches(run: Run) -> None:
+    """The first help has the commands, the shorthand and examples."""
+    result = run("--help")
+
+    assert result.exit_code == 0
+    for text in ("serverkit hello:app", "Examples:", "serve ", "check ", "config ", "completion "):
+        assert text in result.stdout
+
+
+def test_help_of_serve_has_headings_and_examples(run: Run) -> None:
+    """The options stand under headings, and examples follow."""
+    lines = run("serve", "--help").stdout.splitlines()
+    headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+
+    assert headings == [
+        "Address:",
+        "Application:",
+        "Runtime:",
+        "Protocol:",
+        "Responses:",
+        "Timeouts:",
+        "Limits:",
+        "TLS:",
+        "Logging:",
+        "Configuration:",
+        "Options:",
+    ]
+    assert "  Examples:" in lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["chek"], "There is no command 'chek'. Did you mean check?"),
+        (["confg", "show"], "There is no command 'confg'. Did you mean config?"),
+        (["zzz"], "There is no command 'zzz'; an application is named module:attribute."),
+        (["hello"], "There is no command 'hello'. To serve app of hello, write hello:app"),
+        (["serve"], "No application is named; write one as module:attribute, such as hello:app"),
+        (["serve", "a:b", "--app", "c:d"], "Two applications are named"),
+        (["serve", "a:b", "c:d"], "Got unexpected extra argument (c:d)"),
+        (["a:b", "--prot", "1"], "--port"),
+        (["a:b", "--port", "x"], "'--port': must be a whole number, 0 to 65535, not 'x'"),
+        (["a:b", "--port", "65536"], "'--port': must be a whole number, 0 to 65535, not '65536'"),
+        (["a:b", "--keep-alive-timeout", "0"], "must be a number above 0, not '0'"),
+        (["a:b", "--loop", "trio"], "'--loop': must be one of asyncio, uvloop, auto, not 'trio'"),
+        (["--port", "x", "a:b"], "'--port': must be a whole number"),
+        (["completion", "tcsh"], "'tcsh' is not one of 'bash', 'zsh', 'fish'"),
+    ],
+)
+def test_what_cannot_be_understood_ends_with_2(
+    run: Run, folder: Path, arguments: list[str], hint: str
+) -> None:
+    """A usage error says what is wrong and what to write, on stderr alone."""
+    (folder / "hello.py").touch()
+
+    result = run(*arguments)
+
+    assert result.exit_code == 2
+    assert hint in " ".join(result.stderr.split())
+    assert not result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "files", "message"),
+    [
+        (["--workers", "2"], {}, "workers must be 1, not 2: several workers are not available"),
+        (["--root-path", "api"], {}, "root_path must be empty, or start with a slash"),
+        (["--bind", "nowhere"], {}, "bind: no port in 'nowhere'; write host:port"),
+        (["--config", "missing.toml"], {}, "missing.toml cannot be read: No such file"),
+        (["--env-file", "missing"], {}, "missing cannot be read: No such file"),
+        ([], {"serverkit.toml": "port = 'x'"}, "serverkit.toml:1: port must be a whole number"),
+        ([], {"serverkit.toml": "prot = 1"}, "serverkit.toml:1: prot is no setting; did you mean"),
+        (["--port", "1", "--fd", "3"], {}, "--port has no effect beside --fd"),
+    ],
+)
+def test_what_is_wrong_with_the_settings_ends_with_1(
+    run: Run, folder: Path, arguments: list[str], files: dict[str, str], message: str
+) -> None:
+    """A setting that cannot be is refused in one line, whoever said it, before any import."""
+    for name, text in files.items():
+        (folder / name).write_text(text)
+
+    result = run("serve", "missing:app", *arguments)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {message}")
+    assert result.stderr.count("\n") == 1
+    assert not result.stdout
+
+
+def test_an_unknown_variable_is_refused(run: Run) -> None:
+    """A misspelt variable is not skipped."""
+    result = run("serve", "missing:app", SERVERKIT_PROT="1")
+
+    assert result.exit_code == 1
+    assert result.stderr == "Error: SERVERKIT_PROT is no setting; did you mean SERVERKIT_PORT?\n"
+
+
+@pytest.mark.parametrize("color", [True, False])
+def test_no_color_is_respected(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    color: bool,
+) -> None:
+    """NO_COLOR switches colours off even where they were asked for."""
+    assert folder.exists()
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "" if color else "1")
+
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "missing:app"])
+
+    assert ended.value.code == 1
+    assert ("\x1b[" in capsys.readouterr().err) is color
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, click.Abort])
+def test_an_interrupt_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], raised: type[BaseException]
+) -> None:
+    """Ctrl-C while nothing is served yet ends with 130 and one line."""
+
+    def interrupt(*_arguments: object, **_options: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(main_module.cli, "main", interrupt)
+
+    with pytest.raises(SystemExit) as ended:
+        main([])
+
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.strip() == "Interrupted."
+
+
+def test_it_runs_as_a_module(tmp_path: Path) -> None:
+    """`python -m serverkit_cli` is the command line, and clean with every warning an error."""
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "serverkit_cli", "--version"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=BOUND_S,
+        check=True,
+    )
+
+    assert ended.stdout.startswith("serverkit ")
+    assert ended.stderr == ""
