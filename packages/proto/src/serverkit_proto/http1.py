@@ -13,6 +13,7 @@ from serverkit_proto.http1_head import (
     MAX_EMPTY_LINES,
     ORIGIN_FORM,
     HeadBlock,
+    check_start_of_line,
     read_block,
     read_request_line,
 )
@@ -236,6 +237,8 @@ class Http1Connection(ResponseWriter):
             line = bytes(self._buffer[self._position : end])
             split_target(*read_request_line(line, self._config.max_target_size))
             self._line_checked = True
+        else:
+            check_start_of_line(self._buffer, self._position)
 
     def _skip_empty_lines(self) -> None:
         """Take empty lines before a request line, a bounded number (RFC 9112 section 2.2)."""

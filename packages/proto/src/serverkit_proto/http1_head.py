@@ -27,6 +27,8 @@ LONE_LINE_END = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)").search
 _FIELDS = re.compile(rb"\r\n([%b]+):[ \t]*([^\r]*)" % TOKEN_CHARACTERS).findall
 _FIELD_NAME = re.compile(rb"[%b]+:" % TOKEN_CHARACTERS).match
 _TOKEN = re.compile(rb"[%b]+" % TOKEN_CHARACTERS).fullmatch
+_LONGEST_START = 32
+_START_OF_METHOD = re.compile(rb"[%b]{1,32}" % TOKEN_CHARACTERS).match
 _ANY_VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
 _NEGATIVE = re.compile(rb"-[0-9]+").fullmatch
 _LIST_OF_DIGITS = re.compile(rb"[0-9]+(?:[ \t]*,[ \t]*[0-9]+)+").fullmatch
@@ -66,11 +68,13 @@ def read_request_line(line: bytes, max_target_size: int) -> tuple[bytes, bytes]:
     if b"\r" in line or b"\n" in line:
         raise refuse("BARE_LINE_END")
     method, _, rest = line.partition(b" ")
-    target, separator, version = rest.rpartition(b" ")
-    if not method or not target or not separator:
+    if not method:
         raise refuse("MALFORMED_REQUEST_LINE")
     if _TOKEN(method) is None:
         raise refuse("BAD_METHOD")
+    target, separator, version = rest.rpartition(b" ")
+    if not target or not separator:
+        raise refuse("MALFORMED_REQUEST_LINE")
     if len(target) > max_target_size:
         raise refuse("TARGET_TOO_LONG")
     if b" " in target:
@@ -78,6 +82,21 @@ def read_request_line(line: bytes, max_target_size: int) -> tuple[bytes, bytes]:
     if version not in (b"HTTP/1.1", b"HTTP/1.0"):
         raise refuse("UNSUPPORTED_VERSION" if _ANY_VERSION(version) else "BAD_VERSION")
     return method, target
+
+
+def check_start_of_line(buffer: bytes | bytearray, position: int) -> None:
+    """Check the first bytes of an unfinished request line: they must be those of a method.
+
+    Who speaks another protocol, such as TLS, may never send a line end to wait for.
+    """
+    start = _START_OF_METHOD(buffer, position)
+    end = position if start is None else start.end()
+    if end < len(buffer) and end - position < _LONGEST_START:
+        if buffer[end] == _SPACE:
+            if end == position:
+                raise refuse("MALFORMED_REQUEST_LINE")
+        elif buffer[end] not in b"\r\n":
+            raise refuse("BAD_METHOD")
 
 
 def read_block(block: bytes, max_headers: int) -> HeadBlock:
