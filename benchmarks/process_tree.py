@@ -95,6 +95,26 @@ def pss_bytes(root: int) -> int:
     return kibibytes * 1024
 
 
+def forget_peak_rss(root: int) -> None:
+    """Let the kernel's record of the tree's highest resident memory begin anew."""
+    for pid in members(root):
+        (PROC / str(pid) / "clear_refs").write_text("5")
+
+
+def peak_rss_bytes(root: int) -> int:
+    """Return the highest resident memory of the tree, as if all were at their highest at once."""
+    kibibytes = 0
+    for pid in members(root):
+        try:
+            status = (PROC / str(pid) / "status").read_text()
+        except GONE:
+            continue
+        kibibytes += sum(
+            int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")
+        )
+    return kibibytes * 1024
+
+
 def core_busy_s(core: int) -> float:
     """Return for how long a core did anything at all, for whomever, since the machine started.
 

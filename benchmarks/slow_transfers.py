@@ -11,11 +11,9 @@ import json
 import socket
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self
 
 from benchmarks import environment, process_tree
 from benchmarks.apps import CHUNK_BYTES, numbered_chunk
@@ -25,7 +23,6 @@ from benchmarks.servers import SERVERS, by_name
 
 BAR_MIB = 32
 MIB = 2**20
-SAMPLED_EVERY_S = 0.02
 STALLED_AFTER_S = 60.0
 
 
@@ -55,31 +52,6 @@ class Transfer:
     def growth_mib(self) -> float:
         """What the transfer took of memory at its worst."""
         return self.peak_rss_mib - self.idle_rss_mib
-
-
-class PeakMemory:
-    """Watches the memory of a process tree in a thread; a context manager.
-
-    Threads: `peak_bytes` is written by that thread alone, and read after it ended.
-    """
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="peak-memory")
-        self.peak_bytes = 0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(SAMPLED_EVERY_S):
-            self.peak_bytes = max(self.peak_bytes, process_tree.rss_bytes(self._pid))
 
 
 def chunks(length: int) -> Iterator[bytes]:
@@ -145,19 +117,19 @@ def transfer(
     ):
         process.ask("GET", b"", "/?length=0&rate=0")  # what is loaded on first use counts as idle
         idle = process_tree.rss_bytes(process.pid)
+        process_tree.forget_peak_rss(process.pid)
         began = time.monotonic()
-        with PeakMemory(process.pid) as memory:
-            try:
-                intact, ahead_mib = run(process.port, length, int(length / arguments.seconds))
-            except (ServerFailedError, OSError) as error:
-                raise ServerFailedError(f"{error}: {process.last_words()}") from error
+        try:
+            intact, ahead_mib = run(process.port, length, int(length / arguments.seconds))
+        except (ServerFailedError, OSError) as error:
+            raise ServerFailedError(f"{error}: {process.last_words()}") from error
         return Transfer(
             length=length,
             seconds=time.monotonic() - began,
             intact=intact,
             ahead_mib=ahead_mib,
             idle_rss_mib=idle / MIB,
-            peak_rss_mib=max(memory.peak_bytes, idle) / MIB,
+            peak_rss_mib=process_tree.peak_rss_bytes(process.pid) / MIB,
         )
 
 

@@ -155,6 +155,39 @@ def test_wrk_without_a_result_is_an_error_with_its_words() -> None:
         wrk.parse("", "unable to connect to 127.0.0.1")
 
 
+GROW = """
+grown = bytearray(64 * 2**20)
+del grown
+print("grown", flush=True)
+input()
+grown = bytearray(32 * 2**20)
+del grown
+print("again", flush=True)
+input()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
+def test_the_peak_of_memory_is_that_since_it_was_last_forgotten() -> None:
+    """A spike between two looks is seen, one from before is not."""
+    with subprocess.Popen(
+        [sys.executable, "-c", GROW], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == "grown\n"
+        first = process_tree.peak_rss_bytes(process.pid)
+        process_tree.forget_peak_rss(process.pid)
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "again\n"
+        second = process_tree.peak_rss_bytes(process.pid)
+        process.communicate("\n", timeout=30)
+
+    assert first > 64 * 2**20
+    assert 32 * 2**20 < second < first
+
+
 BURN = "import time\nwhile time.process_time() < 0.3: pass\n"
 PARENT = f"""
 import subprocess, sys
