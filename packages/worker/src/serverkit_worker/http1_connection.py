@@ -125,7 +125,10 @@ class HTTP1Connection(HTTP1Output):
         proto = self._proto
         self._pumping = True
         try:
-            while not self._client.write_paused and (event := proto.next_event()) is not None:
+            while self._exchange is not None or not self._client.write_paused:
+                event = proto.next_event()
+                if event is None:
+                    break
                 if isinstance(event, RequestReceived):
                     self._begin(event)
                 else:

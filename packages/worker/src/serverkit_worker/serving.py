@@ -1,6 +1,7 @@
 """What the connections of one worker share."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -50,6 +51,7 @@ class Serving:
     __slots__ = (
         "_all_gone",
         "_date_s",
+        "_ending_gone",
         "app",
         "config",
         "connections",
@@ -105,6 +107,7 @@ class Serving:
         self.trailers_extensions = {**self.extensions, "http.response.trailers": {}}
         self._date_s = 0
         self._all_gone: asyncio.Event | None = None
+        self._ending_gone = asyncio.Event()
 
     def keep(self, connection: ServedConnection) -> None:
         """Look after a connection until `forget`."""
@@ -125,6 +128,7 @@ class Serving:
         """Let go of a connection that is closed."""
         self.connections.discard(connection)
         self.endings.discard(connection)
+        self._ending_gone.set()
         if self._all_gone is not None:
             self._look_whether_idle()
 
@@ -142,14 +146,22 @@ class Serving:
             connection.abort()
 
     def is_idle(self) -> bool:
-        """Return whether no connection is open and no call is under way. Threads: any."""
-        return not (self.connections or self.endings or self.tasks)
+        """Return whether no connection is served and no call is under way. Threads: any."""
+        return not (self.connections or self.tasks)
 
     async def idle(self) -> None:
-        """Wait until no connection is open and no call of the application is under way."""
+        """Wait until no connection is served and no call of the application is under way."""
         self._all_gone = asyncio.Event()
         self._look_whether_idle()
         await self._all_gone.wait()
+
+    async def ended(self, *, within_s: float) -> None:
+        """Wait until those have their answer who were refused or turned away, but not for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self.endings:
+                    self._ending_gone.clear()
+                    await self._ending_gone.wait()
 
     def end(self) -> None:
         """Stop what runs by itself."""

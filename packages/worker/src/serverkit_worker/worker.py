@@ -15,6 +15,7 @@ from serverkit_worker.access_log import AccessLog
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector
 from serverkit_worker.config import WorkerConfig
+from serverkit_worker.deadlines import LINGER_S
 from serverkit_worker.http1_connection import HTTP1Connection
 from serverkit_worker.observation import observe
 from serverkit_worker.own_loop import run_in_own_loop
@@ -157,6 +158,7 @@ class Worker:
         finally:
             for server in servers:
                 server.close()
+            await serving.ended(within_s=LINGER_S)
             self._cut_off_rest(serving)
             await self._end(serving)
 
