@@ -1,0 +1,72 @@
+"""The banner."""
+
+import io
+import json
+import os
+import platform
+import sys
+from typing import Literal
+
+import pytest
+
+from serverkit_server.banner import print_banner
+from serverkit_server.config import ServerConfig
+from serverkit_server.gil import is_gil_enabled
+
+
+def banner_of(monkeypatch: pytest.MonkeyPatch, log_format: Literal["text", "json"]) -> str:
+    """Print a banner and give what was written to standard error."""
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    print_banner(
+        ServerConfig(http1="h11"),
+        ["http://127.0.0.1:8000", "unix:/run/a.sock"],
+        version="1.2.3",
+        app="a:b",
+        loop="uvloop",
+        log_format=log_format,
+    )
+    return stderr.getvalue()
+
+
+def test_tells_people_all_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The banner names version, addresses, application, loop, protocols, Python and process."""
+    text = banner_of(monkeypatch, "text")
+    gil = "on" if is_gil_enabled() else "off"
+    for fact in (
+        *("serverkit 1.2.3", "http://127.0.0.1:8000", "unix:/run/a.sock", "a:b", "uvloop loop"),
+        *("HTTP/1.1 (h11)", platform.python_version(), f"GIL {gil}", str(os.getpid())),
+    ):
+        assert fact in text
+
+
+def test_tells_programs_the_same_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As JSON the banner is one line with the keys of the contract."""
+    text = banner_of(monkeypatch, "json")
+    assert text.count("\n") == 1
+    facts = json.loads(text)
+    assert facts.pop("ts").endswith("Z")
+    assert facts == {
+        "level": "info",
+        "event": "startup",
+        "version": "1.2.3",
+        "python": platform.python_version(),
+        "free_threaded": not is_gil_enabled() or "free-threading" in sys.version,
+        "gil": is_gil_enabled(),
+        "url": "http://127.0.0.1:8000",
+        "urls": ["http://127.0.0.1:8000", "unix:/run/a.sock"],
+        "pid": os.getpid(),
+        "workers": 1,
+        "worker_mode": "single (async)",
+        "loop": "uvloop",
+        "protocols": ["HTTP/1.1 (h11)"],
+        "app": "a:b",
+    }
+
+
+def test_is_silent_without_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process without standard error starts all the same."""
+    monkeypatch.setattr(sys, "stderr", None)
+    print_banner(
+        ServerConfig(), ["unix:a"], version="1", app="a:b", loop="asyncio", log_format="text"
+    )
