@@ -36,6 +36,8 @@ def test_bash_reads_the_script(run: Run) -> None:
         ("serverkit che", "plain,check"),
         ("serverkit serve --keep", "plain,--keep-alive-timeout"),
         ("serverkit serve --loop u", "plain,uvloop"),
+        ("serverkit hello:app --keep", "plain,--keep-alive-timeout"),
+        ("serverkit --loop u", "plain,uvloop"),
     ],
 )
 def test_words_are_completed(run: Run, words: str, expected: str) -> None:

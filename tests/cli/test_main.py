@@ -1,5 +1,7 @@
 """The command line as a whole."""
 
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -148,6 +150,35 @@ def test_an_interrupt_is_no_traceback(
 
     assert ended.value.code == 130
     assert capsys.readouterr().err.strip() == "Interrupted."
+
+
+def on_terminal(folder: Path, *arguments: str, **environ: str) -> str:
+    """Run a command with a terminal as its stdout; give what it wrote there."""
+    master, slave = pty.openpty()
+    clean = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "FORCE_COLOR"}}
+    with os.fdopen(master, "rb", buffering=0) as reader:
+        with os.fdopen(slave, "wb", buffering=0) as terminal:
+            subprocess.run(
+                [sys.executable, "-W", "error", "-m", "serverkit_cli", *arguments],
+                cwd=folder,
+                env=clean | environ,
+                stdout=terminal,
+                timeout=BOUND_S,
+                check=True,
+            )
+            terminal.write(b"\x04")
+        return b"".join(iter(lambda: reader.read(1), b"\x04")).decode()
+
+
+def test_a_terminal_gets_text_in_colour(folder: Path) -> None:
+    """People get text where programs get JSON, with colours unless NO_COLOR is set."""
+    coloured = on_terminal(folder, "info")
+    plain = on_terminal(folder, "info", NO_COLOR="1")
+
+    assert "\x1b[1mpackages" in coloured
+    assert "  serverkit-cli " in coloured
+    assert plain.startswith("packages")
+    assert "\x1b" not in plain
 
 
 def test_it_runs_as_a_module(tmp_path: Path) -> None:

@@ -224,6 +224,24 @@ def test_debug_shows_all_frames(folder: Path) -> None:
     assert "app_import.py" in err
 
 
+def test_an_interrupt_during_the_import_is_no_traceback(folder: Path) -> None:
+    """Ctrl-C before anything is served ends with 130 and one word, whatever Python is at."""
+    (folder / "slow.py").write_text(
+        "import threading\nprint('importing', flush=True)\nthreading.Event().wait()\n"
+    )
+    process = start(folder, "slow:app")
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "importing\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=BOUND_S)
+    finally:
+        process.kill()
+        process.communicate()
+
+    assert (process.returncode, err.strip()) == (130, "Interrupted.")
+
+
 def test_a_port_in_use_is_told_with_the_port(folder: Path) -> None:
     """Who meets a port in use learns which, and what said so."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -49,7 +49,9 @@ def show(ctx: click.Context, /, output_format: str | None, **_settings: object) 
     width = min(40, max(len(line) for line, source in lines if source))
     for line, source in lines:
         text = f"{line:<{width}}  # {source}" if source else line
-        click.secho(text, dim=source.startswith("default"), bold=line.startswith("# "))
+        click.secho(
+            text, dim=source.startswith("default") or None, bold=line.startswith("# ") or None
+        )
 
 
 @config.command(

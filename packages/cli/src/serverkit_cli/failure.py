@@ -1,6 +1,5 @@
 """Tells people why a command failed: one message, and the exit code that says whose turn it is."""
 
-import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -44,7 +43,7 @@ def told(*, debug: bool = False, sources: Mapping[str, Source] | None = None) ->
         raise Failure(str(error)) from error
     except ServerError as error:
         if debug:
-            traceback.print_exception(error, file=sys.stderr)
+            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
         elif error.details:
             click.echo(error.details, err=True)
         raise Failure(explain(error, sources or {}), error.exit_code) from error

@@ -45,10 +45,11 @@ class ServingGroup(click.Group):
             args: the command line from the command on.
         """
         word = args[0]
-        if self.get_command(ctx, word) is None and not ctx.resilient_parsing:
-            if not any(mark in word for mark in ":./"):
+        if self.get_command(ctx, word) is None:
+            if any(mark in word for mark in ":./"):
+                args = [str(serve.name), *args]
+            elif not ctx.resilient_parsing:
                 raise click.UsageError(_unknown(word, self.list_commands(ctx)), ctx)
-            args = [str(serve.name), *args]
         return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
