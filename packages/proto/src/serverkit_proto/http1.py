@@ -71,8 +71,8 @@ class Http1Connection(ResponseWriter):
         self._eof = False
         self._remaining = 0  # bytes of a body of declared length
         self._decoder: ChunkedDecoder | None = None
-        # Heads of up to this size cannot break a limit on sizes.
-        self._plain_size = min(config.max_header_size, config.max_target_size)
+        # Heads of up to this size, without the empty line, cannot break a limit on sizes.
+        self._plain_size = min(config.max_header_size - len(HEAD_END), config.max_target_size)
         # Clients repeat the fields of their requests: the last block and what it says.
         self._block_bytes = b""
         self._block = HeadBlock([], "1.1", plain=False, persistent=False)

@@ -12,12 +12,13 @@ MAX_EXTENSIONS_SIZE = 16_384
 """Most bytes of chunk extensions in one message."""
 _MAX_SIZE_DIGITS = 16
 
-_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(;[^\r\n]*|[ \t]+;[^\r\n]*)?\r\n").match
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(;[^\r\n]*)?\r\n").match
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}(?![0-9A-Fa-f])").match
-# Possessive quantifiers: no input makes this back-track.
+# Bad white space (RFC 9110 section 5.6.3) is read within extensions, but not after the size,
+# where readers disagree. Possessive quantifiers: no input makes this back-track.
 _EXTENSIONS = re.compile(
-    rb"(?:[ \t]*+;[ \t]*+[%(token)b]++"
-    rb"(?:[ \t]*+=[ \t]*+(?:[%(token)b]++|\"(?:[\t !#-\[\]-~]|\\[\t -~])*+\"))?+)++"
+    rb"(?:;[ \t]*+[%(token)b]++[ \t]*+"
+    rb"(?:=[ \t]*+(?:[%(token)b]++|\"(?:[\t !#-\[\]-~]|\\[\t -~])*+\")[ \t]*+)?+)++"
     % {b"token": TOKEN_CHARACTERS}
 ).fullmatch
 
@@ -127,7 +128,7 @@ class ChunkedDecoder:
         end = buffer.find(b"\n", position)
         if end >= 0:
             digits = _SIZE(buffer, position)
-            if digits is None or buffer[digits.end()] not in b"; \t\r\n":
+            if digits is None or buffer[digits.end()] not in b";\r\n":
                 raise refuse("BAD_CHUNK_SIZE")
             if LONE_LINE_END(buffer[position : end + 1]):
                 raise refuse("BARE_LINE_END")
@@ -174,8 +175,9 @@ def read_trailers(section: bytes, config: ProtoConfig) -> Trailers:
     try:
         pairs = read_fields(b"\r\n" + section, 0, config.max_headers)
     except RemoteProtocolError as error:
-        name = "TRAILERS_TOO_LARGE" if error.status == 431 else "BAD_TRAILER"
-        raise refuse(name) from None
+        if error.code == "SERVERKIT_PARSE_BARE_LINE_END":
+            raise
+        raise refuse("TRAILERS_TOO_LARGE" if error.status == 431 else "BAD_TRAILER") from None
     trailers = tuple((name.lower(), value) for name, value in pairs)
     if not FORBIDDEN_TRAILERS.isdisjoint(dict(trailers)):
         raise refuse("FORBIDDEN_TRAILER")

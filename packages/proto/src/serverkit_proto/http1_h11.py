@@ -53,18 +53,22 @@ class H11Connection(Http1Connection):
             raise self._reject(str(error)) from None
         if not isinstance(request, h11.Request):
             raise self._reject("no request was found")
-        event = ours._replace(
+        theirs = ours._replace(
             method=request.method.decode("ascii"),
             target=request.target,
             http_version=request.http_version.decode("ascii"),
         )
         if ours.target.startswith((b"/", b"*")):  # else the target has replaced the Host
-            event = event._replace(headers=list(request.headers))
-        if event != ours:
+            theirs = theirs._replace(headers=list(request.headers))
+            # h11 has lowered the case of one value.
+            known = [(n, v.lower() if n == b"transfer-encoding" else v) for n, v in ours.headers]
+        else:
+            known = ours.headers
+        if theirs != ours._replace(headers=known):
             raise self._reject("it was understood differently")
-        if event.end:
+        if ours.end:
             self._feed(b"", BodyReceived(b"", more=False))
-        return event
+        return ours
 
     def _take_counted(self) -> BodyReceived:
         event = super()._take_counted()
