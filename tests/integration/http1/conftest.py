@@ -1,0 +1,43 @@
+"""One server for each way to serve HTTP/1 and each application, for the whole session."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.support.engines import ENGINES
+from tests.support.probe import Probe
+from tests.support.server_process import ServerProcess
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Return the flags that choose the engine, for servers of the test's own."""
+    flags: tuple[str, ...] = request.param
+    if "uvloop" in flags:
+        pytest.importorskip("uvloop")
+    return flags
+
+
+@contextmanager
+def shared(app: str, *flags: str) -> Iterator[ServerProcess]:
+    """Run a server that many tests use, and see that it ends well after all of them."""
+    with ServerProcess(app, "--no-access-log", *flags) as server:
+        yield server
+        assert server.stop(signal.SIGTERM) == 0, server.output
+    assert not server.complaints()
+
+
+@pytest.fixture(scope="session")
+def probe(engine: tuple[str, ...]) -> Iterator[Probe]:
+    """Return a server with the probe application and settings as they are by default."""
+    with shared("tests.support.apps.probe:app", *engine) as server:
+        yield Probe(server)
+
+
+@pytest.fixture(scope="session")
+def faulty(engine: tuple[str, ...]) -> Iterator[Probe]:
+    """Return a server with the application that breaks the rules."""
+    with shared("tests.support.apps.faulty:app", *engine) as server:
+        yield Probe(server)
