@@ -54,13 +54,14 @@ def apt(server: Server, workload: Workload) -> bool:
 def in_turn(
     servers: list[Server], workloads: list[Workload], settings: Settings
 ) -> Iterator[tuple[Server, Workload, int]]:
-    """Yield what to measure next, so that no server has the good minutes of the machine alone.
+    """Yield what to measure next, so that nothing has the good minutes of the machine alone.
 
-    Workload by workload; in each round every server once; each round begins with another server.
+    Each round has every workload once, each workload every server once, and each round begins
+    with another server. So rows can be compared within a workload and across workloads.
     """
-    for workload in workloads:
-        taking_part = [server for server in servers if apt(server, workload)]
-        for number in range(settings.rounds):
+    for number in range(settings.rounds):
+        for workload in workloads:
+            taking_part = [server for server in servers if apt(server, workload)]
             first = number % len(taking_part) if taking_part else 0
             for server in taking_part[first:] + taking_part[:first]:
                 yield server, workload, number
@@ -107,15 +108,40 @@ def _measure(
         took.stop()
         pss = process_tree.pss_bytes(process.pid)
         runtime = process.runtime()
-    errors = _errors(seen, took, warmup.requests + seen.requests, process, workload)
-    sample = Sample(
-        server=server.name,
-        workload=workload.name,
+    shown = _without_places(folder)
+    return Measurement(
+        sample=_sample(
+            seen,
+            took,
+            where=(server.name, workload.name, number),
+            pss=pss,
+            errors=_errors(seen, took, warmup.requests + seen.requests, process, workload),
+        ),
+        command=shown(list(process.command)),
+        load_command=shown(load(settings.seconds)),
+        runtime=runtime,
+    )
+
+
+def _sample(
+    seen: wrk.Load,
+    took: "_Clocks",
+    *,
+    where: tuple[str, str, int],
+    pss: int,
+    errors: tuple[str, ...],
+) -> Sample:
+    """Divide what was used by what was answered."""
+    server, workload, number = where
+    each_us = 1e6 / max(seen.requests, 1)
+    return Sample(
+        server=server,
+        workload=workload,
         round=number,
         requests=seen.requests,
         seconds=seen.seconds,
-        cpu_us=took.cpu.seconds / max(seen.requests, 1) * 1e6,
-        cpu_us_by_stat=took.cpu.by_stat_s / max(seen.requests, 1) * 1e6,
+        cpu_us=took.cpu.seconds * each_us,
+        cpu_us_by_stat=took.cpu.by_stat_s * each_us,
         requests_per_s=seen.requests / seen.seconds,
         p50_ms=seen.p50_ms,
         p99_ms=seen.p99_ms,
@@ -124,13 +150,6 @@ def _measure(
         foreign_share=took.foreign_share,
         client_share=took.client_share,
         errors=errors,
-    )
-    shown = _without_places(folder)
-    return Measurement(
-        sample=sample,
-        command=shown(list(process.command)),
-        load_command=shown(load(settings.seconds)),
-        runtime=runtime,
     )
 
 

@@ -119,6 +119,15 @@ def test_every_server_comes_once_in_each_round_and_first_in_turn() -> None:
     assert [names[0] for names in rounds] == [server.name for server in servers]
 
 
+def test_each_round_has_every_workload() -> None:
+    """A bar across two workloads compares what was measured in the same minutes."""
+    turns = list(in_turn([by_name("serverkit")], list(WORKLOADS), Settings(rounds=2)))
+
+    assert [(at, workload.name) for _server, workload, at in turns] == [
+        (at, workload.name) for at in (0, 1) for workload in WORKLOADS
+    ]
+
+
 def test_the_floor_takes_no_part_where_it_has_no_answer() -> None:
     """It knows no framework and writes no log."""
     turns = in_turn([by_name("floor")], list(WORKLOADS), Settings(rounds=1))
