@@ -88,7 +88,7 @@ def _bars(verdicts: list[Verdict]) -> list[str]:
         answers = {True: "holds", False: "**MISSED**", None: f"open: {verdict.reason}"}
         lines.append(
             f"| {bar.server}, {bar.workload}: CPU per request as a part of {bar.peer}, "
-            f"{bar.peer_workload} | {bar.limit:.2f} | {_spread(verdict.ratio, 2)} "
+            f"{bar.peer_workload} | {bar.limit:.2f} | {_spread(verdict.ratio, 3)} "
             f"| {answers[verdict.holds]}{noisy} |"
         )
     return lines

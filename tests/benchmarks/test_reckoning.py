@@ -99,11 +99,11 @@ def test_the_table_says_what_does_not_count_and_what_failed_and_what_was_noisy()
 def test_a_verdict_from_shared_cores_says_so() -> None:
     """Nobody takes a noisy run for a proof."""
     measured = results([5.0, 5.0], [10.0, 10.0])
-    assert "**0.50** | holds |" in render(measured, {}, {})
+    assert "**0.500** | holds |" in render(measured, {}, {})
 
     measured.samples[-1] = dataclasses.replace(measured.samples[-1], foreign_share=0.4)
 
-    assert "**0.50** | holds, on cores shared up to 40% |" in render(measured, {}, {})
+    assert "**0.500** | holds, on cores shared up to 40% |" in render(measured, {}, {})
 
 
 def test_every_server_comes_once_in_each_round_and_first_in_turn() -> None:
