@@ -171,7 +171,7 @@ class Http1Connection(ResponseWriter):
             self._reading = Reading.LENGTH
             self._remaining = length or 0
         expect = expect and not end
-        self._begin(name, version, persistent=persistent, due=expect)
+        self._begin(name, version, persistent=persistent, due=expect and not self._buffer)
         return _new(
             RequestReceived,
             (name, target, path, query, headers, version, length, end, expect, trailers),
@@ -275,6 +275,12 @@ class Http1Connection(ResponseWriter):
         return self._request(block, method, raw, target.path, target.query, headers)
 
     # The body.
+
+    def send_continue(self) -> None:
+        """Send 100 (Continue), once, if the client still waits for it."""
+        if self._buffer:  # it has not waited
+            self._continue_due = False
+        super().send_continue()
 
     def _next_of_body(self) -> BodyReceived | None:
         """Give the next piece of the body, if there is one."""
