@@ -67,6 +67,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "session",
         "banner",
         "signals",
+        "process_end",
         "server",
         "run",
         "testing.in_thread",

@@ -15,6 +15,8 @@ from serverkit_cli.config_cmd import config
 from serverkit_cli.help_layout import examples, help_width
 from serverkit_cli.info import info
 from serverkit_cli.serve import serve
+from serverkit_server.errors import ShutdownError
+from serverkit_server.process_end import end_process
 
 INTERRUPTED = 130
 
@@ -99,6 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = cli.main(arguments, standalone_mode=False, max_content_width=help_width())
     except click.ClickException as error:
         error.show()
+        if isinstance(error.__cause__, ShutdownError):
+            end_process(error.exit_code)  # though the application may have left threads
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
