@@ -134,6 +134,18 @@ def test_no_color_is_respected(
     assert ("\x1b[" in capsys.readouterr().err) is color
 
 
+@pytest.mark.parametrize(("arguments", "code"), [(["check", "missing:app"], 1), (["info"], 0)])
+def test_the_exit_code_of_a_command_is_that_of_the_process(
+    folder: Path, arguments: list[str], code: int
+) -> None:
+    """A command that has told its result ends the process with its own exit code."""
+    assert folder.exists()
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    assert ended.value.code == code
+
+
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, click.Abort])
 def test_an_interrupt_is_no_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], raised: type[BaseException]

@@ -227,7 +227,12 @@ def test_debug_shows_all_frames(folder: Path) -> None:
 def test_an_interrupt_during_the_import_is_no_traceback(folder: Path) -> None:
     """Ctrl-C before anything is served ends with 130 and one word, whatever Python is at."""
     (folder / "slow.py").write_text(
-        "import threading\nprint('importing', flush=True)\nthreading.Event().wait()\n"
+        "import threading\n"
+        "never = threading.Event()\n"
+        "print('importing', flush=True)\n"
+        # In short waits, since a signal that comes just before a wait does not end it.
+        "while not never.wait(0.05):\n"
+        "    pass\n"
     )
     process = start(folder, "slow:app")
     try:
