@@ -23,7 +23,7 @@ _OURS = (
 
 @click.command("info", cls=HeadedCommand, params=[format_option("text", "json")])
 def info(output_format: str | None) -> None:
-    """Show versions, the state of the GIL, and the event loops and parsers that are there."""
+    """Show versions, the state of the GIL, event loops and parsers."""
     facts = gather()
     if wants_json(output_format):
         write_json(facts)
