@@ -80,7 +80,7 @@ class HTTP1Connection(HTTP1Output):
         serving.keep(self)
         self.deadline = serving.sweep.now + serving.timeouts.head_s
         if serving.observation is not None:
-            self._record = serving.observation.connection_opened(server, client)
+            self._observer = serving.observation.connection_opened(server, client)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the client, and answer what they complete."""
@@ -167,8 +167,8 @@ class HTTP1Connection(HTTP1Output):
             serving.state,
         )
         self._exchange = exchange = HTTPExchange(serving.app, serving.heads, self, request, scope)
-        if self._record is not None and serving.observation is not None:
-            serving.observation.request_started(self._record, exchange)
+        if self._observer is not None:
+            self._observer.request_started(exchange)
         if request.end:
             self.phase = RESPONSE
             self.deadline = serving.sweep.now + serving.timeouts.handler_s

@@ -19,7 +19,7 @@ from serverkit_worker.deadlines import NEVER
 from serverkit_worker.errors import ErrorReply, error_response, text_error_response
 from serverkit_worker.exchange import HTTPExchange
 from serverkit_worker.lingering import LingeringConnection
-from serverkit_worker.observation import ConnectionRecord, EndReason, StreamEndReason
+from serverkit_worker.observation import ConnectionObserver, EndReason
 from serverkit_worker.phases import BODY, CLOSED, HEAD, RESPONSE
 from serverkit_worker.serving import Serving
 
@@ -44,8 +44,8 @@ class HTTP1Output(asyncio.Protocol):
         "_body_received",
         "_client",
         "_exchange",
+        "_observer",
         "_proto",
-        "_record",
         "_scope",
         "_serving",
         "deadline",
@@ -61,7 +61,7 @@ class HTTP1Output(asyncio.Protocol):
         self._serving = serving
         self._proto = new_connection(serving.config.proto)
         self._exchange: HTTPExchange | None = None
-        self._record: ConnectionRecord | None = None
+        self._observer: ConnectionObserver | None = None
         self._body_received = 0
         self.phase = HEAD
         self.deadline = NEVER
@@ -90,8 +90,8 @@ class HTTP1Output(asyncio.Protocol):
     def start_response(self, head: ResponseHead, *, trailers: bool) -> None:
         """Prepare the head."""
         self._proto.start_response(head, trailers=trailers)
-        if self._record is not None:
-            self._observe_stream(self._record)
+        if self._observer is not None and self._exchange is not None:
+            self._observer.stream_opened(self._exchange)
 
     def send_body(self, data: bytes, *, more: bool) -> None:
         """Send a part of the body."""
@@ -136,8 +136,8 @@ class HTTP1Output(asyncio.Protocol):
             raise AssertionError("only an exchange responds")
         self.requests_served += 1
         exchange.wake()
-        if self._record is not None:
-            self._observe_response(self._record, exchange, "complete")
+        if self._observer is not None:
+            self._observer.responded(exchange, "complete")
         if self._proto.keep_alive:
             self._next_request()
         elif self.phase is BODY:
@@ -158,8 +158,8 @@ class HTTP1Output(asyncio.Protocol):
         if exchange is not None:
             exchange.peer_gone()
         if exchange is not None and self._proto.response_started:
-            if self._record is not None:
-                self._observe_response(self._record, exchange, "error")
+            if self._observer is not None:
+                self._observer.responded(exchange, "error")
             if exchange.request.http_version == "1.0":
                 self._reset("error")  # Its plain end would look like a complete response's.
             else:
@@ -185,12 +185,12 @@ class HTTP1Output(asyncio.Protocol):
         head = heads.make(response.status, response.headers)
         self._proto.send_response(head, response.body, close=True)
         self._client.write(self._proto.data_to_send())
-        if self._record is not None and exchange is not None:
+        if self._observer is not None and exchange is not None:
             exchange.head = head
             exchange.bytes_sent = len(response.body)
-            self._observe_response(self._record, exchange, "error")
-        elif self._record is not None and self._serving.observation is not None:
-            self._serving.observation.rejected(self._record, head.status, len(response.body))
+            self._observer.responded(exchange, "error")
+        elif self._observer is not None:
+            self._observer.rejected(head.status, len(response.body))
 
     def _close(self, reason: EndReason) -> None:
         """Close once all that was written is sent; the write deadline bounds that."""
@@ -216,8 +216,8 @@ class HTTP1Output(asyncio.Protocol):
         self._exchange = None
         if exchange is not None:
             exchange.peer_gone()
-            if self._record is not None:
-                self._observe_response(self._record, exchange, "client_disconnect")
+            if self._observer is not None:
+                self._observer.responded(exchange, "client_disconnect")
             if self._serving.config.cancel_on_disconnect and exchange.task is not None:
                 exchange.task.cancel()
         self._end("complete" if exchange is None else "client_disconnect")
@@ -230,18 +230,6 @@ class HTTP1Output(asyncio.Protocol):
             return False
         self.phase = CLOSED
         self.deadline = self.write_deadline = NEVER
-        if self._record is not None and self._serving.observation is not None:
-            self._serving.observation.connection_closed(self._record, reason)
+        if self._observer is not None:
+            self._observer.closed(reason)
         return True
-
-    # For those who listen
-
-    def _observe_stream(self, record: ConnectionRecord) -> None:
-        if self._exchange is not None and self._serving.observation is not None:
-            self._serving.observation.stream_opened(record, self._exchange)
-
-    def _observe_response(
-        self, record: ConnectionRecord, exchange: HTTPExchange, end: StreamEndReason
-    ) -> None:
-        if self._serving.observation is not None:
-            self._serving.observation.responded(record, exchange, end)

@@ -25,6 +25,8 @@ from serverkit_worker.lifecycle_events import (
 )
 from serverkit_worker.scope import Address
 
+_monotonic: Final = time.monotonic
+
 logger = logging.getLogger("serverkit.error")
 
 type EndReason = Literal[
@@ -34,23 +36,6 @@ type StreamEndReason = Literal["complete", "client_disconnect", "drain", "error"
 
 # Of a client that left before it had its response, as nginx logs it: no such status is ever sent.
 CLIENT_CLOSED_REQUEST: Final = 499
-
-
-class ConnectionRecord:
-    """What is noted of one connection while it lasts.
-
-    Owner: the connection; only its worker's observation changes it.
-    """
-
-    __slots__ = ("bytes_sent", "client", "connection_id", "opened_s", "requests_served", "stream_s")
-
-    def __init__(self, connection_id: int, client: Address | None, opened_s: float) -> None:
-        self.connection_id = connection_id
-        self.client = client
-        self.opened_s = opened_s
-        self.stream_s = 0.0
-        self.requests_served = 0
-        self.bytes_sent = 0
 
 
 def observe(
@@ -65,12 +50,12 @@ def observe(
 
 
 class Observation:
-    """Where connections report.
+    """What a worker knows of those who listen.
 
     Owner: the worker; the loop thread only.
     """
 
-    __slots__ = ("_access_log", "_collector", "_has_reported", "_worker_id")
+    __slots__ = ("_has_reported", "access_log", "collector", "worker_id")
 
     def __init__(
         self,
@@ -79,26 +64,28 @@ class Observation:
         *,
         worker_id: int,
     ) -> None:
-        self._collector = collector
-        self._access_log = access_log
-        self._worker_id = worker_id
+        self.collector = collector
+        self.access_log = access_log
+        self.worker_id = worker_id
         self._has_reported = False
 
     def flush(self) -> None:
         """Let the access log write what it holds."""
-        if self._access_log is not None:
-            self._access_log.flush()
+        if self.access_log is not None:
+            self.access_log.flush()
 
-    def connection_opened(self, server: Address | None, client: Address | None) -> ConnectionRecord:
-        """Note a connection, and return the record to be shown with all that follows."""
-        record = ConnectionRecord(next_connection_id(), client, time.monotonic())
-        if self._collector is not None:
+    def connection_opened(
+        self, server: Address | None, client: Address | None
+    ) -> "ConnectionObserver":
+        """Note a connection; what follows is told to the observer returned."""
+        observer = ConnectionObserver(self, client)
+        if self.collector is not None:
             client_addr, client_port = client or ("", None)
             server_addr, server_port = server or ("", None)
-            self._tell(
+            self.tell(
                 ConnectionOpened(
-                    connection_id=record.connection_id,
-                    worker_id=self._worker_id,
+                    connection_id=observer.connection_id,
+                    worker_id=self.worker_id,
                     client_addr=client_addr,
                     client_port=client_port or 0,
                     server_addr=server_addr,
@@ -106,49 +93,87 @@ class Observation:
                     protocol="http/1.1",
                 )
             )
-        return record
+        return observer
 
-    def request_started(self, record: ConnectionRecord, exchange: HTTPExchange) -> None:
+    def tell(self, event: LifecycleEvent) -> None:
+        """Give an event to the collector, which may fail."""
+        try:
+            if self.collector is not None:
+                self.collector.record(event)
+        except Exception:
+            if not self._has_reported:
+                self._has_reported = True
+                logger.exception("The lifecycle collector failed; this is said once")
+
+
+class ConnectionObserver:
+    """Is told what happens on one connection.
+
+    Owner: the connection; the loop thread only.
+    """
+
+    __slots__ = (
+        "_access_log",
+        "_bytes_sent",
+        "_client",
+        "_collects",
+        "_observation",
+        "_opened_s",
+        "_requests_served",
+        "_stream_s",
+        "connection_id",
+    )
+
+    def __init__(self, observation: Observation, client: Address | None) -> None:
+        self._observation = observation
+        self._access_log = observation.access_log
+        self._collects = observation.collector is not None
+        self._client = client
+        self._opened_s = _monotonic()
+        self._stream_s = 0.0
+        self._requests_served = 0
+        self._bytes_sent = 0
+        self.connection_id = next_connection_id()
+
+    def request_started(self, exchange: HTTPExchange) -> None:
         """Note that the application is about to be called."""
-        exchange.started_s = time.monotonic()
-        if self._collector is not None:
-            self._tell(
+        exchange.started_s = _monotonic()
+        if self._collects:
+            self._observation.tell(
                 RequestStarted(
-                    connection_id=record.connection_id,
-                    worker_id=self._worker_id,
+                    connection_id=self.connection_id,
+                    worker_id=self._observation.worker_id,
                     method=exchange.request.method,
                     path=exchange.scope["path"],
                     http_version=exchange.request.http_version,
                 )
             )
 
-    def stream_opened(self, record: ConnectionRecord, exchange: HTTPExchange) -> None:
+    def stream_opened(self, exchange: HTTPExchange) -> None:
         """Note that a response leaves in pieces."""
-        record.stream_s = time.monotonic()
-        if self._collector is not None:
-            self._tell(
+        self._stream_s = _monotonic()
+        if self._collects:
+            self._observation.tell(
                 StreamOpened(
-                    connection_id=record.connection_id,
-                    worker_id=self._worker_id,
+                    connection_id=self.connection_id,
+                    worker_id=self._observation.worker_id,
                     method=exchange.request.method,
                     path=exchange.scope["path"],
                 )
             )
 
-    def responded(
-        self, record: ConnectionRecord, exchange: HTTPExchange, end: StreamEndReason = "complete"
-    ) -> None:
+    def responded(self, exchange: HTTPExchange, end: StreamEndReason = "complete") -> None:
         """Note a response that has come to its end, be it by being cut off."""
         head = exchange.head
-        duration_s = time.monotonic() - exchange.started_s
-        record.bytes_sent += exchange.bytes_sent
-        request = exchange.request
         status = CLIENT_CLOSED_REQUEST if head is None else head.status
+        duration_s = _monotonic() - exchange.started_s
+        self._bytes_sent += exchange.bytes_sent
         if end == "complete":
-            record.requests_served += 1
+            self._requests_served += 1
         if self._access_log is not None:
+            request = exchange.request
             self._access_log.record(
-                record.client,
+                self._client,
                 request.method,
                 request.target,
                 request.http_version,
@@ -156,39 +181,35 @@ class Observation:
                 exchange.bytes_sent,
                 duration_s,
             )
-        if self._collector is not None:
-            self._tell_response(record, exchange, status, duration_s, end)
+        if self._collects:
+            self._tell_response(exchange, status, duration_s, end)
 
     def _tell_response(
-        self,
-        record: ConnectionRecord,
-        exchange: HTTPExchange,
-        status: int,
-        duration_s: float,
-        end: StreamEndReason,
+        self, exchange: HTTPExchange, status: int, duration_s: float, end: StreamEndReason
     ) -> None:
+        observation = self._observation
         if exchange.streamed:
-            self._tell(
+            observation.tell(
                 StreamClosed(
-                    connection_id=record.connection_id,
-                    worker_id=self._worker_id,
-                    duration_ms=(time.monotonic() - record.stream_s) * 1000,
+                    connection_id=self.connection_id,
+                    worker_id=observation.worker_id,
+                    duration_ms=(_monotonic() - self._stream_s) * 1000,
                     reason=end,
                 )
             )
         if end == "client_disconnect":
-            self._tell(
+            observation.tell(
                 ClientDisconnected(
-                    connection_id=record.connection_id,
-                    worker_id=self._worker_id,
+                    connection_id=self.connection_id,
+                    worker_id=observation.worker_id,
                     during_streaming=exchange.streamed,
                 )
             )
         else:
-            self._tell(
+            observation.tell(
                 ResponseCompleted(
-                    connection_id=record.connection_id,
-                    worker_id=self._worker_id,
+                    connection_id=self.connection_id,
+                    worker_id=observation.worker_id,
                     status=status,
                     bytes_sent=exchange.bytes_sent,
                     duration_ms=duration_s * 1000,
@@ -198,31 +219,22 @@ class Observation:
                 )
             )
 
-    def rejected(self, record: ConnectionRecord, status: int, bytes_sent: int) -> None:
+    def rejected(self, status: int, bytes_sent: int) -> None:
         """Note an answer to what was no request."""
-        record.bytes_sent += bytes_sent
+        self._bytes_sent += bytes_sent
         if self._access_log is not None:
-            self._access_log.record(record.client, "-", "-", "1.1", status, bytes_sent, 0.0)
+            self._access_log.record(self._client, "-", "-", "1.1", status, bytes_sent, 0.0)
 
-    def connection_closed(self, record: ConnectionRecord, reason: EndReason) -> None:
-        """Note the end of a connection."""
-        if self._collector is not None:
-            self._tell(
+    def closed(self, reason: EndReason) -> None:
+        """Note the end of the connection."""
+        if self._collects:
+            self._observation.tell(
                 ConnectionCompleted(
-                    connection_id=record.connection_id,
-                    worker_id=self._worker_id,
-                    requests_served=record.requests_served,
-                    total_bytes_sent=record.bytes_sent,
-                    duration_ms=(time.monotonic() - record.opened_s) * 1000,
+                    connection_id=self.connection_id,
+                    worker_id=self._observation.worker_id,
+                    requests_served=self._requests_served,
+                    total_bytes_sent=self._bytes_sent,
+                    duration_ms=(_monotonic() - self._opened_s) * 1000,
                     reason=reason,
                 )
             )
-
-    def _tell(self, event: LifecycleEvent) -> None:
-        try:
-            if self._collector is not None:
-                self._collector.record(event)
-        except Exception:
-            if not self._has_reported:
-                self._has_reported = True
-                logger.exception("The lifecycle collector failed; this is said once")
