@@ -165,7 +165,8 @@ def test_several_addresses(folder: Path) -> None:
             client.settimeout(BOUND_S)
             client.connect(str(folder / "x"))
             client.sendall(b"GET /x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-            assert client.makefile("rb").read().endswith(b"\r\n\r\n/x")
+            with client.makefile("rb") as answer:
+                assert answer.read().endswith(b"\r\n\r\n/x")
 
 
 def test_settings_come_from_the_environment_and_an_env_file(folder: Path) -> None:
