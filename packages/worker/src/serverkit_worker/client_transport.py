@@ -7,9 +7,14 @@ Rules:
 import asyncio
 import socket
 import struct
+import sys
 from typing import Final
 
 from serverkit_worker.errors import ClientDisconnected
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
 
 # SO_LINGER on, for no time: closing then resets the connection.
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
@@ -26,18 +31,27 @@ class ClientTransport:
         read_paused: nothing is read from the client at present.
     """
 
-    __slots__ = ("_waiters", "read_paused", "transport", "write_paused")
+    __slots__ = ("_unread_bytes", "_waiters", "read_paused", "transport", "write_paused")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.transport = transport
         self.write_paused = False
         self.read_paused = False
+        self._unread_bytes = 0
         self._waiters: list[asyncio.Future[None]] = []
 
     @property
     def unsent_bytes(self) -> int:
         """How much is written and not yet in the kernel's hands."""
         return self.transport.get_write_buffer_size()
+
+    def note_unread(self) -> None:
+        """Take note of how much the client still has to read; see `has_read`."""
+        self._unread_bytes = self.unsent_bytes + self._kernel_bytes()
+
+    def has_read(self, size: int) -> bool:
+        """Return whether the client has read so many bytes since `note_unread`."""
+        return self._unread_bytes - self.unsent_bytes - self._kernel_bytes() >= size
 
     def write(self, buffers: list[bytes]) -> None:
         """Write, in order."""
@@ -87,6 +101,17 @@ class ClientTransport:
         if sock is not None and sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.transport.abort()
+
+    def _kernel_bytes(self) -> int:
+        """Return how much the kernel holds of what was sent, as far as it can be asked.
+
+        It may hold megabytes, so a slow client reads for long before it takes the next from us.
+        """
+        sock = self.transport.get_extra_info("socket")
+        if sys.platform != "linux" or sock is None:
+            return 0
+        (size,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
+        return int(size)
 
     def _take_waiters(self) -> list[asyncio.Future[None]]:
         waiters, self._waiters = self._waiters, []

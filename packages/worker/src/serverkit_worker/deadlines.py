@@ -17,6 +17,8 @@ NEVER: Final = math.inf
 LONGEST_TICK_S: Final = 0.25
 # A body that comes slower than this is cut off: mod_reqtimeout's MinRate for bodies.
 MIN_BODY_BYTES_PER_S: Final = 500
+# A client that reads its response more slowly than this is cut off.
+MIN_READ_BYTES_PER_S: Final = 500
 # How long what a client still sends is read and thrown away, so that it can read our last answer.
 LINGER_S: Final = 2.0
 # How long a connection that is refused, or found fresh or idle by a drain, may still say something.
@@ -35,7 +37,11 @@ class Expiring(Protocol):
 
 
 class Timeouts:
-    """The timeouts of a worker in seconds, each with the tick that `Sweep.now` may lag added."""
+    """The timeouts of a worker in seconds, each with the tick that `Sweep.now` may lag added.
+
+    Attributes:
+        least_read_bytes: how much a client has to read in `write_s`.
+    """
 
     __slots__ = (
         "body_s",
@@ -43,6 +49,7 @@ class Timeouts:
         "handler_s",
         "head_s",
         "keep_alive_s",
+        "least_read_bytes",
         "linger_s",
         "refusal_s",
         "tick_s",
@@ -64,9 +71,10 @@ class Timeouts:
         self.handler_s = (
             NEVER if config.handler_timeout is None else config.handler_timeout + tick_s
         )
-        self.linger_s = LINGER_S
-        self.grace_s = GRACE_S
-        self.refusal_s = REFUSAL_S
+        self.least_read_bytes = int(MIN_READ_BYTES_PER_S * config.write_timeout)
+        self.linger_s = LINGER_S + tick_s
+        self.grace_s = GRACE_S + tick_s
+        self.refusal_s = REFUSAL_S + tick_s
 
 
 class Sweep:

@@ -15,10 +15,10 @@ Source: RFC 9112; RFC 9110 section 15.5.9 (408).
 import asyncio
 from typing import Final, cast
 
-from serverkit_proto.errors import RemoteProtocolError
+from serverkit_proto.errors import Recovery, RemoteProtocolError
 from serverkit_proto.events import BodyReceived, RequestReceived
 from serverkit_worker.client_transport import ClientTransport
-from serverkit_worker.deadlines import GRACE_S, MIN_BODY_BYTES_PER_S, NEVER
+from serverkit_worker.deadlines import MIN_BODY_BYTES_PER_S, NEVER
 from serverkit_worker.errors import (
     DRAINING,
     LIMIT_CONCURRENCY,
@@ -47,13 +47,14 @@ class HTTP1Connection(HTTP1Output):
     Owner: the worker's loop thread.
     """
 
-    __slots__ = ("_body_buffered", "_eof", "_pumping")
+    __slots__ = ("_body_buffered", "_eof", "_pumping", "_unasked")
 
     def __init__(self, serving: Serving) -> None:
         super().__init__(serving)
         self._body_buffered = 0
         self._eof = False
         self._pumping = False
+        self._unasked = False  # The client waits to be asked for the body.
 
     # What the transport calls
 
@@ -106,11 +107,15 @@ class HTTP1Connection(HTTP1Output):
     def pause_writing(self) -> None:
         """Let `send` wait: the client reads more slowly than the application writes."""
         self._client.write_paused = True
-        self.write_deadline = self._serving.sweep.now + self._serving.timeouts.write_s
+        self._watch_client_read()
 
     def resume_writing(self) -> None:
-        """Let `send` go on, or the next request begin."""
+        """Let `send` go on, or the next request begin; the client is idle from now on only."""
         self.write_deadline = NEVER
+        if self.phase is CLOSED:
+            self._watch_client_read()  # It has to read the rest as well.
+        elif self.phase is IDLE:
+            self._idle()
         self._client.resume_writing()
         self._pump_soon()
 
@@ -134,13 +139,12 @@ class HTTP1Connection(HTTP1Output):
                 else:
                     self._deliver(event)
         except RemoteProtocolError as error:
-            self._cut_off(reply_to_protocol_error(error))
+            self._refuse(error)
         finally:
             self._pumping = False
         if self._exchange is None:
             if self.phase is IDLE and proto.head_bytes_seen:
-                self.phase = HEAD
-                self.deadline = self._serving.sweep.now + self._serving.timeouts.head_s
+                self._begin_head()
             elif self._eof and not self._client.write_paused:
                 self._close("complete")
         elif proto.buffered > READ_HIGH_WATER_BYTES:
@@ -154,6 +158,22 @@ class HTTP1Connection(HTTP1Output):
     def _pump_if_free(self) -> None:
         if self._exchange is None and self.phase is not CLOSED:
             self._pump()
+
+    def _refuse(self, error: RemoteProtocolError) -> None:
+        """Answer to bytes that break the protocol, unless their request has its answer already."""
+        if self._exchange is None and error.recovery is Recovery.CLOSE:
+            self._linger("error")
+        else:
+            self._cut_off(reply_to_protocol_error(error))
+
+    def _begin_head(self) -> None:
+        """Bound the time that the rest of a head takes; or, behind a response, what waits there."""
+        if not self._client.write_paused:
+            self.phase = HEAD
+            self.deadline = self._serving.sweep.now + self._serving.timeouts.head_s
+            self._client.resume_reading()
+        elif self._proto.buffered > READ_HIGH_WATER_BYTES:
+            self._client.pause_reading()
 
     def _begin(self, request: RequestReceived) -> None:
         """Start the exchange of one request."""
@@ -174,7 +194,7 @@ class HTTP1Connection(HTTP1Output):
             self.deadline = serving.sweep.now + serving.timeouts.handler_s
         else:
             self._begin_body(request)
-        if len(serving.tasks) >= serving.limit_concurrency:
+        if len(serving.tasks) >= serving.limit_concurrency and self._exchange is exchange:
             self._cut_off(LIMIT_CONCURRENCY)
         if self._exchange is not exchange:
             return
@@ -191,7 +211,11 @@ class HTTP1Connection(HTTP1Output):
             self._cut_off(LIMIT_REQUEST_TOO_LARGE)
             return
         self.phase = BODY
-        self.deadline = self._serving.sweep.now + self._serving.timeouts.body_s
+        timeouts = self._serving.timeouts
+        self._unasked = request.expect_continue
+        self.deadline = self._serving.sweep.now + (
+            timeouts.handler_s if self._unasked else timeouts.body_s
+        )
         self._body_received = self._body_buffered = 0
         event = self._proto.next_event()
         if isinstance(event, BodyReceived):
@@ -207,6 +231,7 @@ class HTTP1Connection(HTTP1Output):
         if exchange is None:
             self._discard(event)
             return
+        self._unasked = False
         self._body_buffered += size
         if self._body_received > serving.config.max_request_size:
             self._cut_off(LIMIT_REQUEST_TOO_LARGE)
@@ -217,7 +242,7 @@ class HTTP1Connection(HTTP1Output):
             self.deadline = now + serving.timeouts.handler_s
         elif self._body_buffered > READ_HIGH_WATER_BYTES:
             self._client.pause_reading()
-            self.deadline = NEVER  # It is the application that is slow.
+            self.deadline = now + serving.timeouts.handler_s  # The application is slow.
         else:
             earned = self.deadline + size / MIN_BODY_BYTES_PER_S
             self.deadline = min(earned, now + serving.timeouts.body_s)
@@ -235,6 +260,7 @@ class HTTP1Connection(HTTP1Output):
         """Wait for the next request, once the body of the last one has been read."""
         if self.phase is BODY:
             self._body_received = 0
+            self.deadline = self._serving.sweep.now + self._serving.timeouts.body_s
         else:
             self._idle()
         self._client.resume_reading()
@@ -249,8 +275,11 @@ class HTTP1Connection(HTTP1Output):
 
     def body_awaited(self) -> None:
         """Ask the client for the body, if it waits to be asked."""
-        self._proto.send_continue()
-        self._client.write(self._proto.data_to_send())
+        if self._unasked:
+            self._unasked = False
+            self.deadline = self._serving.sweep.now + self._serving.timeouts.body_s
+            self._proto.send_continue()
+            self._client.write(self._proto.data_to_send())
 
     def body_taken(self, size: int) -> None:
         """Read on when the application has caught up."""
@@ -270,30 +299,37 @@ class HTTP1Connection(HTTP1Output):
             self._cut_off(TIMEOUT_REQUEST_HEAD)
         elif self.phase is HEAD or self.phase is IDLE:
             self._expire_idle()
-        elif self.phase is BODY:
+        elif self.phase is BODY and self._exchange is None:
+            self._linger("timeout")
+        elif self.phase is BODY and not (self._client.read_paused or self._unasked):
             self._cut_off(TIMEOUT_REQUEST_BODY)
         else:
-            task = self._exchange.task if self._exchange is not None else None
-            self._cut_off(TIMEOUT_HANDLER)
-            if task is not None:
-                task.cancel()
+            self._expire_handler()
+
+    def _expire_handler(self) -> None:
+        """Answer for an application that takes too long, and cancel it."""
+        task = self._exchange.task if self._exchange is not None else None
+        self._cut_off(TIMEOUT_HANDLER)
+        if task is not None:
+            task.cancel()
 
     def _expire_write(self) -> None:
-        """Reset a client that does not read; forgive one that has read in the meantime."""
-        settled = self.phase is IDLE or self.phase is CLOSED
-        if self._client.unsent_bytes and (self._client.write_paused or settled):
-            self._reset("write_timeout")
-            return
+        """Reset a client that does not read, or hardly; let one that reads go on."""
         self.write_deadline = NEVER
-        if self.phase is IDLE:
+        if self._client.unsent_bytes:
+            if self._client.has_read(self._serving.timeouts.least_read_bytes):
+                self._watch_client_read()
+            else:
+                self._reset("write_timeout")
+        elif self.phase is IDLE and self.deadline == NEVER:
             self._close("timeout")
 
     def _expire_idle(self) -> None:
         """Close, but not while the last response is not read: that has its own deadline."""
         if self._client.unsent_bytes:
-            in_time = self._serving.sweep.now + self._serving.timeouts.write_s
             self.deadline = NEVER
-            self.write_deadline = min(self.write_deadline, in_time)
+            if self.write_deadline == NEVER:
+                self._watch_client_read()
         else:
             self._close("timeout")
 
@@ -309,8 +345,12 @@ class HTTP1Connection(HTTP1Output):
             if exchange.streaming:
                 exchange.peer_left()
         elif self.phase is IDLE or (self.phase is HEAD and not self._proto.head_bytes_seen):
-            self.deadline = min(self.deadline, self._serving.sweep.now + GRACE_S)
+            in_time = self._serving.sweep.now + self._serving.timeouts.grace_s
+            self.deadline = min(self.deadline, in_time)
+        elif self.phase is BODY:
+            self._linger("complete")
 
     def abort(self) -> None:
         """Close at once, whatever is under way."""
+        self._abandon("drain" if self._serving.draining else "error")
         self._reset("error")

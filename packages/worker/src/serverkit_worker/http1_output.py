@@ -19,7 +19,7 @@ from serverkit_worker.deadlines import NEVER
 from serverkit_worker.errors import ErrorReply, error_response, text_error_response
 from serverkit_worker.exchange import HTTPExchange
 from serverkit_worker.lingering import LingeringConnection
-from serverkit_worker.observation import ConnectionObserver, EndReason
+from serverkit_worker.observation import ConnectionObserver, EndReason, StreamEndReason
 from serverkit_worker.phases import BODY, CLOSED, HEAD, RESPONSE
 from serverkit_worker.serving import Serving
 
@@ -196,13 +196,19 @@ class HTTP1Output(asyncio.Protocol):
         """Close once all that was written is sent; the write deadline bounds that."""
         if self._end(reason):
             if self._client.unsent_bytes:
-                self.write_deadline = self._serving.sweep.now + self._serving.timeouts.write_s
+                self._watch_client_read()
             self._client.transport.close()
 
     def _reset(self, reason: EndReason) -> None:
         """Close at once, and let it be noticed."""
+        self._abandon("error")
         self._end(reason)
         self._client.reset()
+
+    def _watch_client_read(self) -> None:
+        """Give the client a while to read some of what waits for it."""
+        self.write_deadline = self._serving.sweep.now + self._serving.timeouts.write_s
+        self._client.note_unread()
 
     def _linger(self, reason: EndReason) -> None:
         """Leave the transport to somebody who reads what the client still sends."""
@@ -212,17 +218,23 @@ class HTTP1Output(asyncio.Protocol):
 
     def _lost(self) -> None:
         """Let go of a connection that is lost; an application under way is told."""
-        exchange = self._exchange
-        self._exchange = None
-        if exchange is not None:
-            exchange.peer_gone()
-            if self._observer is not None:
-                self._observer.responded(exchange, "client_disconnect")
-            if self._serving.config.cancel_on_disconnect and exchange.task is not None:
-                exchange.task.cancel()
-        self._end("complete" if exchange is None else "client_disconnect")
+        reason: EndReason = "complete" if self._exchange is None else "client_disconnect"
+        self._abandon("client_disconnect")
+        self._end(reason)
         self._client.break_down()
         self._serving.forget(self)
+
+    def _abandon(self, end: StreamEndReason) -> None:
+        """Let an application under way know that nobody hears it any more."""
+        exchange = self._exchange
+        self._exchange = None
+        if exchange is None:
+            return
+        exchange.peer_gone()
+        if self._observer is not None:
+            self._observer.responded(exchange, end)
+        if self._serving.config.cancel_on_disconnect and exchange.task is not None:
+            exchange.task.cancel()
 
     def _end(self, reason: EndReason) -> bool:
         """Wait for nothing any more; return whether this was news."""

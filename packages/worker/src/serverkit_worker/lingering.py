@@ -10,7 +10,7 @@ import asyncio
 
 from serverkit_proto.connection import new_connection
 from serverkit_proto.errors import ProtocolError
-from serverkit_worker.deadlines import LINGER_S, NEVER, REFUSAL_S
+from serverkit_worker.deadlines import NEVER
 from serverkit_worker.errors import ErrorReply, error_response
 from serverkit_worker.serving import Serving
 
@@ -27,7 +27,7 @@ class LingeringConnection(asyncio.Protocol):
         """Take over a transport whose last response is written."""
         self._serving = serving
         self._transport = transport
-        self.deadline = serving.sweep.now + LINGER_S
+        self.deadline = serving.sweep.now + serving.timeouts.linger_s
         self.write_deadline = NEVER
         serving.keep_ending(self)
         transport.set_protocol(self)
@@ -75,7 +75,7 @@ class RefusedConnection(asyncio.Protocol):
         self._transport = transport
         self._proto = new_connection(serving.config.proto)
         serving.keep_ending(self)
-        self.deadline = serving.sweep.now + REFUSAL_S
+        self.deadline = serving.sweep.now + serving.timeouts.refusal_s
         self.write_deadline = NEVER
         transport.set_protocol(self)
 
