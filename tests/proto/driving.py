@@ -36,7 +36,7 @@ class Outcome:
     @property
     def code(self) -> str | None:
         """The code of the error, without its prefix."""
-        return self.error and self.error.code.removeprefix("SERVERKIT_PARSE_")
+        return None if self.error is None else self.error.code.removeprefix("SERVERKIT_PARSE_")
 
     @property
     def only(self) -> Message:

@@ -1,5 +1,7 @@
 """Strategies for what clients send: good streams, bad ones, and places to cut them."""
 
+import itertools
+
 from hypothesis import strategies as st
 
 TCHAR = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -117,4 +119,4 @@ def cuts(draw: st.DrawFn, streams: st.SearchStrategy[bytes]) -> tuple[bytes, lis
     data = draw(streams)
     points = draw(st.sets(st.integers(0, len(data)), max_size=12))
     edges = [0, *sorted(points), len(data)]
-    return data, [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return data, [data[a:b] for a, b in itertools.pairwise(edges)]

@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from serverkit_proto import http1, http1_body
+from serverkit_proto import http1_body, http1_reader
 from serverkit_proto.config import ProtoConfig
 from serverkit_proto.connection import new_connection
 from serverkit_proto.errors import Recovery, RemoteProtocolError
 from serverkit_proto.events import BodyReceived, RequestReceived
 from serverkit_proto.http1 import MAX_KEPT_BLOCK, Http1Connection
 from serverkit_proto.http1_h11 import H11Connection
+from serverkit_proto.http1_head import LONE_LINE_END
 from tests.proto.driving import OK, drive, octets
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -165,8 +166,8 @@ class TestBuffers:
     @pytest.mark.parametrize(
         ("module", "data"),
         [
-            (http1, b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 5_000),
-            (http1, b"GET / HTTP/1.1\r\nX: " + b"a" * 30_000),
+            (http1_reader, b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 5_000),
+            (http1_reader, b"GET / HTTP/1.1\r\nX: " + b"a" * 30_000),
             (http1_body, CHUNKED + b"0\r\n" + b"A: b\r\n" * 5_000),
         ],
     )
@@ -175,7 +176,7 @@ class TestBuffers:
     ) -> None:
         """The work for a head that comes byte by byte grows with its size, not with its square."""
         looked_at = 0
-        search: Callable[..., object] = http1.LONE_LINE_END
+        search: Callable[..., object] = LONE_LINE_END
 
         def count(buffer: bytes, start: int, end: int) -> object:
             nonlocal looked_at

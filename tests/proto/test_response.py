@@ -123,9 +123,7 @@ def test_a_bad_status_is_refused(heads: ResponseHeads, status: object) -> None:
 
 
 @pytest.mark.parametrize("status", list(http.HTTPStatus))
-def test_each_known_status_has_its_phrase(
-    heads: ResponseHeads, status: http.HTTPStatus
-) -> None:
+def test_each_known_status_has_its_phrase(heads: ResponseHeads, status: http.HTTPStatus) -> None:
     """The phrase is that of the registry; an HTTPStatus is as good as its number."""
     if status >= 200:
         head = heads.make(status, [])
@@ -242,6 +240,8 @@ class TestInformational:
 
 def test_trailers_are_validated() -> None:
     """As headers are, in lower case."""
+    with pytest.raises(LocalProtocolError):
+        make_trailers(None)  # type: ignore[arg-type]  # on purpose
     assert make_trailers([(b"X-A", b" 1 "), (b"x-a", b"2")]) == ((b"x-a", b"1"), (b"x-a", b"2"))
     with pytest.raises(LocalProtocolError):
         make_trailers([(b"x", b"\r\n")])

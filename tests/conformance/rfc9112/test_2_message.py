@@ -7,7 +7,9 @@ from tests.conformance.rfc9112.conftest import Read
 
 def test_a_request_has_line_fields_and_nothing_else(read: Read) -> None:
     """Each part of a plain GET arrives as it was sent (2.1)."""
-    request = read(b"GET /a%20b?x=1&y HTTP/1.1\r\nHost: a.b:80\r\nX-One:  1 \t\r\n\r\n").only.request
+    request = read(
+        b"GET /a%20b?x=1&y HTTP/1.1\r\nHost: a.b:80\r\nX-One:  1 \t\r\n\r\n"
+    ).only.request
     assert request._asdict() == {
         "method": "GET",
         "target": b"/a%20b?x=1&y",

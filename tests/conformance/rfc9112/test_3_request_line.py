@@ -169,7 +169,7 @@ def test_http_1_0_needs_no_host(read: Read) -> None:
 
 def test_a_long_target_is_414(read: Read) -> None:
     """A target of the largest size is read, one byte more is refused (3)."""
-    assert read(b"GET /234 HTTP/1.1\r\nHost: a\r\n\r\n", max_target_size=4).only
+    assert read(b"GET /234 HTTP/1.1\r\nHost: a\r\n\r\n", max_target_size=4).only.complete
     outcome = read(b"GET /2345 HTTP/1.1\r\nHost: a\r\n\r\n", max_target_size=4)
     assert outcome.error is not None
     assert (outcome.code, outcome.error.status) == ("TARGET_TOO_LONG", 414)

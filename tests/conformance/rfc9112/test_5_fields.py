@@ -77,7 +77,7 @@ def test_the_first_line_of_fields_cannot_be_folded(read: Read) -> None:
 
 def test_too_many_fields_are_431(read: Read) -> None:
     """As many fields as allowed are read, one more is refused."""
-    assert read(LINE + b"A: b\r\n" * 4 + b"\r\n", max_headers=5).only
+    assert read(LINE + b"A: b\r\n" * 4 + b"\r\n", max_headers=5).only.complete
     outcome = read(LINE + b"A: b\r\n" * 5 + b"\r\n", max_headers=5)
     assert outcome.error is not None
     assert (outcome.code, outcome.error.status) == ("TOO_MANY_HEADERS", 431)
@@ -86,7 +86,7 @@ def test_too_many_fields_are_431(read: Read) -> None:
 def test_too_large_a_head_is_431(read: Read) -> None:
     """A head of the largest size is read, one byte more is refused."""
     head = LINE + b"A: b\r\n\r\n"
-    assert read(head, max_header_size=len(head)).only
+    assert read(head, max_header_size=len(head)).only.complete
     outcome = read(head, max_header_size=len(head) - 1)
     assert outcome.error is not None
     assert (outcome.code, outcome.error.status) == ("HEADERS_TOO_LARGE", 431)

@@ -1,5 +1,7 @@
 """RFC 9112 section 6 for responses: what is sent can be read in one way only."""
 
+from collections.abc import Callable
+
 import h11
 import pytest
 
@@ -110,9 +112,7 @@ def test_too_long_a_body_is_an_error_and_not_sent(engine: Http1Engine) -> None:
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_too_short_a_body_cannot_be_taken_for_complete(
-    engine: Http1Engine, *, whole: bool
-) -> None:
+def test_too_short_a_body_cannot_be_taken_for_complete(engine: Http1Engine, *, whole: bool) -> None:
     """The connection is not used again, so that the client sees that something is missing."""
     connection = asked(engine, b"GET" + HOST)
     if whole:
@@ -352,13 +352,14 @@ def test_one_request_has_one_response(engine: Http1Engine) -> None:
     connection = asked(engine, b"GET" + HOST)
     connection.send_response(OK, b"ok")
     sent(connection)
-    for attempt in (
+    attempts: list[Callable[[], None]] = [
         lambda: connection.send_response(OK, b"ok"),
         lambda: connection.start_response(OK),
         lambda: connection.send_body(b"", more=False),
         lambda: connection.send_trailers(()),
         lambda: connection.send_informational(TestInformational.HINT),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(LocalProtocolError) as caught:
             attempt()
         assert caught.value.code == "SERVERKIT_APP_MISUSE"

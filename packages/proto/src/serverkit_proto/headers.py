@@ -56,11 +56,6 @@ def split_list(value: bytes) -> list[bytes]:
     return [member for member in members if member]
 
 
-def is_token(value: bytes) -> bool:
-    """Tell whether this is a token (RFC 9110 section 5.6.2)."""
-    return _TOKEN(value) is not None
-
-
 def validate_field(field: object) -> tuple[bytes, bytes]:
     """Make a field to send from what an application gave.
 

@@ -8,9 +8,8 @@ from serverkit_proto.errors import RemoteProtocolError, refuse
 from serverkit_proto.headers import FORBIDDEN_TRAILERS, TOKEN_CHARACTERS
 from serverkit_proto.http1_head import LONE_LINE_END, read_fields
 
-MAX_EXTENSIONS_SIZE = 16_384
+MAX_EXTENSIONS_SIZE = 4_096
 """Most bytes of chunk extensions in one message."""
-_MAX_SIZE_DIGITS = 16
 
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(;[^\r\n]*)?\r\n").match
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}(?![0-9A-Fa-f])").match
@@ -125,18 +124,14 @@ class ChunkedDecoder:
 
     def _check_unfinished_size(self, buffer: bytes | bytearray, position: int) -> None:
         """Refuse a line that no further byte can make a good one."""
-        end = buffer.find(b"\n", position)
-        if end >= 0:
-            digits = _SIZE(buffer, position)
-            if digits is None or buffer[digits.end()] not in b";\r\n":
-                raise refuse("BAD_CHUNK_SIZE")
-            if LONE_LINE_END(buffer[position : end + 1]):
-                raise refuse("BARE_LINE_END")
-            raise refuse("BAD_CHUNK_EXTENSION")
-        unfinished = len(buffer) - position
-        if unfinished > _MAX_SIZE_DIGITS + self._extensions_left + 1:
-            if _SIZE(buffer, position) is None:
-                raise refuse("BAD_CHUNK_SIZE")
+        digits = _SIZE(buffer, position)
+        if digits is None:
+            raise refuse("BAD_CHUNK_SIZE")
+        if buffer[digits.end() : digits.end() + 1] not in (b"", b";", b"\r", b"\n"):
+            raise refuse("BAD_CHUNK_SIZE")
+        if buffer.find(b"\n", position) >= 0:  # behind a CR it would have been a good line
+            raise refuse("BARE_LINE_END")
+        if len(buffer) - digits.end() > self._extensions_left + 1:
             raise refuse("CHUNK_EXTENSIONS_TOO_LARGE")
 
     def _read_data_end(self, buffer: bytes | bytearray, position: int) -> int:

@@ -10,11 +10,10 @@ import h11
 from serverkit_proto.config import ProtoConfig
 from serverkit_proto.errors import RemoteProtocolError, refuse
 from serverkit_proto.events import BodyReceived, Event, RequestReceived
-from serverkit_proto.http1 import HEAD_END, Http1Connection
-from serverkit_proto.http1_writer import Reading
+from serverkit_proto.http1_reader import HEAD_END, RequestReader
 
 
-class H11Connection(Http1Connection):
+class H11Connection(RequestReader):
     """The server's side of an HTTP/1 connection whose requests h11 reads."""
 
     __slots__ = ("_h11",)
@@ -23,18 +22,9 @@ class H11Connection(Http1Connection):
         super().__init__(config)
         self._h11 = self._new_reader()
 
-    def next_event(self) -> Event | None:
-        """Give what came next, or None; see HTTPConnection."""
-        if self._reading is not Reading.HEAD:
-            return self._next_of_body()
-        if self._unfinished and not self._find_end_of_head():
-            return None
-        end = self._buffer.find(HEAD_END, self._position)
-        if end < 0:
-            self._wait_for_head()
-            return None
+    def _read_head(self, end: int) -> Event | None:
         head = bytes(self._buffer[self._position : end + len(HEAD_END)])
-        event = self._read_unusual_head(end)
+        event = super()._read_head(end)
         if isinstance(event, RequestReceived) and not head.startswith(b"\r\n"):
             return self._read_again(head, event)
         return event
@@ -52,7 +42,7 @@ class H11Connection(Http1Connection):
         except h11.RemoteProtocolError as error:
             raise self._reject(str(error)) from None
         if not isinstance(request, h11.Request):
-            raise self._reject("no request was found")
+            raise self._reject("it found no request")
         theirs = ours._replace(
             method=request.method.decode("ascii"),
             target=request.target,
