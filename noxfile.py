@@ -17,7 +17,7 @@ PYTHONS = ["3.12", "3.14t"]
 LOWEST, FREE_THREADED = PYTHONS
 DISTRIBUTIONS = ["proto", "worker", "supervisor", "server", "cli", "serverkit"]
 EDITABLE = [argument for name in DISTRIBUTIONS for argument in ("-e", f"packages/{name}")]
-CHECKED = ["packages", "tests", "examples", "benchmarks", "noxfile.py"]
+CHECKED = ["packages", "tests", "examples", "benchmarks", "docs", "noxfile.py"]
 IN_CI = bool(os.environ.get("CI"))
 
 nox.needs_version = ">=2024.10.9"

@@ -1,0 +1,46 @@
+"""Writes what the pages take from the code: `python -m docs.generator`, from the top folder.
+
+With `--check` it writes nothing, shows what would change, and ends with 1 where something would.
+"""
+
+import difflib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from docs.generator.cli_page import cli_page
+from docs.generator.parts import replace_parts
+from docs.generator.settings_page import settings_page
+from docs.generator.state_tables import PARTS
+
+DOCS = Path(__file__).resolve().parents[1]
+ARCHITECTURE = "design/architecture.md"
+
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """Yield each page that comes from the code, or has parts that do, as it should be."""
+    yield DOCS / "reference" / "settings.md", settings_page()
+    yield DOCS / "reference" / "cli.md", cli_page()
+    page = DOCS / ARCHITECTURE
+    yield page, replace_parts(page.read_text("utf-8"), PARTS)
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or check them; give the exit code."""
+    changed = False
+    for path, text in pages():
+        before = path.read_text("utf-8") if path.exists() else ""
+        if before == text:
+            continue
+        changed = True
+        if "--check" in arguments:
+            lines = (before.splitlines(keepends=True), text.splitlines(keepends=True))
+            sys.stdout.writelines(difflib.unified_diff(*lines, str(path), "from the code"))
+        else:
+            path.write_text(text, "utf-8")
+            print(f"written: {path}")
+    return 1 if changed and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,105 @@
+"""The tables of states in docs/design/architecture.md, from the tables in the code."""
+
+import ast
+import enum
+import inspect
+from collections.abc import Callable, Mapping
+
+from docs.generator.parts import table
+from serverkit_proto.http1_writer import ALLOWED, Action, Reading, Writing
+from serverkit_server.config import ServerConfig
+from serverkit_worker.errors import (
+    TIMEOUT_HANDLER,
+    TIMEOUT_REQUEST_BODY,
+    TIMEOUT_REQUEST_HEAD,
+    ErrorReply,
+)
+from serverkit_worker.phases import Phase
+from serverkit_worker.response_messages import RESPONSE_STATES
+
+# What bounds each phase, and what is answered when time is up; None: the connection is closed.
+DEADLINES: Mapping[Phase, tuple[str, ErrorReply | None]] = {
+    Phase.HEAD: ("header_timeout", TIMEOUT_REQUEST_HEAD),
+    Phase.IDLE: ("keep_alive_timeout", None),
+    Phase.BODY: ("request_timeout", TIMEOUT_REQUEST_BODY),
+    Phase.RESPONSE: ("handler_timeout", TIMEOUT_HANDLER),
+}
+
+
+def response_order() -> str:
+    """What an application may send, by how far its response is."""
+    rows = (
+        (state.value, ", ".join(f"`{kind}`" for kind in kinds) or "nothing more")
+        for state, kinds in RESPONSE_STATES.items()
+    )
+    return table(("the response is", "the application may send"), rows)
+
+
+def reading_states() -> str:
+    """How far the reading half of a connection is."""
+    notes = member_notes(Reading)
+    return table(("state", "meaning"), ((f"`{each.name}`", notes[each.name]) for each in Reading))
+
+
+def writing_states() -> str:
+    """How far the writing half is, and what the connection may be asked for."""
+    notes = member_notes(Writing)
+    rows = (
+        (f"`{each.name}`", notes.get(each.name, ""), ", ".join(_in_order(ALLOWED[each])) or "-")
+        for each in Writing
+    )
+    return table(("state", "meaning", "what may be sent"), rows)
+
+
+def connection_phases() -> str:
+    """What a connection waits for, for how long, and what happens then."""
+    rows = []
+    defaults = ServerConfig()
+    for phase in Phase:
+        if phase not in DEADLINES:
+            rows.append((phase.value, "-", "-", "-"))
+            continue
+        setting, reply = DEADLINES[phase]
+        default = getattr(defaults, setting)
+        rows.append(
+            (
+                phase.value,
+                f"[`{setting}`](../reference/settings.md#{setting})",
+                "no bound" if default is None else f"{default:g} s",
+                _end_of(phase, reply),
+            )
+        )
+    return table(("it waits for", "bounded by", "default", "when time is up"), rows)
+
+
+def _end_of(phase: Phase, reply: ErrorReply | None) -> str:
+    if reply is None:
+        return "the connection is closed"
+    silent = "; closed without an answer where not a byte has come" if phase is Phase.HEAD else ""
+    return f"{reply.status} `{reply.code}`{silent}"
+
+
+def member_notes(kind: type[enum.Enum]) -> dict[str, str]:
+    """Read the docstrings below the members of an enum from its source."""
+    (cls,) = ast.parse(inspect.getsource(kind)).body
+    if not isinstance(cls, ast.ClassDef):
+        raise TypeError(f"{kind} is no class")
+    notes = {}
+    for before, after in zip(cls.body, cls.body[1:], strict=False):
+        is_member = isinstance(before, ast.Assign) and isinstance(before.targets[0], ast.Name)
+        is_note = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+        if is_member and is_note:
+            notes[before.targets[0].id] = str(after.value.value)
+    return notes
+
+
+def _in_order(actions: frozenset[Action]) -> list[str]:
+    return [action.value for action in Action if action in actions]
+
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    "response-order": response_order,
+    "reading-states": reading_states,
+    "writing-states": writing_states,
+    "connection-phases": connection_phases,
+}

@@ -1,0 +1,56 @@
+"""What the pages tell readers to install exists: our distributions, and what the tests install."""
+
+import re
+import tomllib
+from collections.abc import Sequence
+
+from tests.docs.pages import ROOT
+
+_REQUIREMENT = re.compile(r"([A-Za-z][\w.-]*)(?:\[([\w,-]+)\])?")
+_FLAGS_WITH_VALUE = frozenset({"--target", "-r", "-c"})
+TOOLS = frozenset({"nox", "uv"})
+
+
+class InstallError(AssertionError):
+    """A page tells to install what is not there."""
+
+
+def extras() -> dict[str, frozenset[str]]:
+    """Give the extras of each of our distributions."""
+    found = {}
+    for path in ROOT.glob("packages/*/pyproject.toml"):
+        project = tomllib.loads(path.read_text("utf-8"))["project"]
+        found[project["name"]] = frozenset(project.get("optional-dependencies", {}))
+    return found
+
+
+def tested_with() -> frozenset[str]:
+    """Name the distributions of others that the tests run with."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
+    listed = [each for name in ("alone", "tests") for each in groups[name] if isinstance(each, str)]
+    return frozenset(found[1] for each in listed if (found := _REQUIREMENT.match(each)))
+
+
+def check_pip(words: Sequence[str]) -> None:
+    """Check a command line of pip; anything else is let pass.
+
+    Raises:
+        InstallError: it names what neither we nor the tests have.
+    """
+    if "pip" not in words or "install" not in words:
+        return
+    rest = list(words[words.index("install") + 1 :])
+    ours, others = extras(), tested_with() | TOOLS
+    while rest:
+        word = rest.pop(0)
+        if word.startswith("-"):
+            if word in _FLAGS_WITH_VALUE:
+                rest.pop(0)
+            continue
+        found = _REQUIREMENT.fullmatch(word)
+        name = found[1] if found else word
+        asked = frozenset(filter(None, (found[2] or "").split(","))) if found else frozenset()
+        if name in ours and asked <= ours[name]:
+            continue
+        if name not in others or asked:
+            raise InstallError(f"{word} is neither ours nor something the tests run with")
