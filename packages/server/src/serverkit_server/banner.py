@@ -91,7 +91,7 @@ def render_banner(facts: StartupFacts) -> str:
     rows = [
         *(("serves at" if each == facts["url"] else "", each) for each in facts["urls"]),
         ("app", facts["app"]),
-        ("worker", f"{facts['worker_mode']}, {facts['loop']} loop"),
+        ("workers", f"{facts['workers']}, {facts['worker_mode']}, {facts['loop']} loop"),
         ("speaks", ", ".join(facts["protocols"])),
         ("python", f"{facts['python']} {build}, GIL {gil}"),
         ("process", f"{facts['pid']}, Ctrl-C stops it, a second time at once"),

@@ -27,7 +27,6 @@ from serverkit_worker.collectors import LifecycleCollector
 from serverkit_worker.own_loop import run_in_own_loop
 
 _LOG = logging.getLogger("serverkit.server")
-_EXECUTOR = "serverkit-exec"
 
 
 class _Prepared(NamedTuple):
@@ -79,6 +78,7 @@ class Server:
         self._app_path = app if isinstance(app, str) else app_path
         self._collector = lifecycle_collector
         self._listeners: Listeners | None = None
+        self._executor_name = f"serverkit-{id(self):x}-exec"
         self._is_stop_wanted = False
         self._is_used = False
         self._wake: Callable[[], object] | None = None
@@ -115,7 +115,10 @@ class Server:
         Raises:
             StartupError: it could not start; nothing was served.
             ShutdownError: it served, but not everything came to its end.
+            RuntimeError: a loop runs in this thread already, or the server has served before.
         """
+        if _is_in_loop():
+            raise RuntimeError("run() needs a thread without a running loop; use await serve()")
         if self._is_stop_wanted:
             return
         with self._prepared(install_signals=True) as prepared:
@@ -123,10 +126,10 @@ class Server:
                 self._serve(prepared, self._print_banner),
                 loop=self.config.loop,
                 executor_threads=self.config.executor_threads_per_worker,
-                executor_name=_EXECUTOR,
+                executor_name=self._executor_name,
                 shutdown_timeout_s=self.config.shutdown_timeout,
             )
-        _check_threads()
+        _check_threads(self._executor_name)
 
     async def serve(self, *, install_signals: bool = True) -> None:
         """Serve on the running loop until a signal or `shutdown`, or until cancelled.
@@ -282,6 +285,14 @@ def _name_of(app: object) -> str:
     return f"{getattr(app, '__module__', None) or type(app).__module__}:{name}"
 
 
+def _is_in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def _find_version() -> str:
     try:
         return importlib.metadata.version("serverkit-server")
@@ -289,13 +300,13 @@ def _find_version() -> str:
         return "0.0.0"
 
 
-def _check_threads() -> None:
+def _check_threads(executor_name: str) -> None:
     """Notice threads that work for the application still, though the server has ended.
 
     Raises:
         ShutdownError: there are some. Python would wait for them before the process ends.
     """
-    busy = [each for each in threading.enumerate() if each.name.startswith(_EXECUTOR)]
+    busy = [each for each in threading.enumerate() if each.name.startswith(executor_name)]
     if busy:
         raise ShutdownError(
             f"{len(busy)} thread{'s' if len(busy) > 1 else ''} of the application did not finish.",

@@ -11,7 +11,7 @@ from typing import Final
 
 from serverkit_server.bind import Listeners
 from serverkit_server.config import ServerConfig
-from serverkit_server.errors import ServerError, ShutdownError
+from serverkit_server.errors import ServerError, ShutdownError, StartupError
 from serverkit_server.factory import make_worker, open_access_log
 from serverkit_server.lifespan import Lifespan
 from serverkit_supervisor import WorkerContext
@@ -51,6 +51,7 @@ class Session:
         self._listeners = listeners
         self._collector = lifecycle_collector
         self._on_ready = on_ready
+        self._is_ready = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until told to stop; return when everything has come to its end.
@@ -73,7 +74,7 @@ class Session:
             if not await _completed(lifespan.startup(), stop):
                 return
             context = WorkerContext(
-                worker_id=0, sockets=tuple(self._listeners.sockets), ready=self._on_ready
+                worker_id=0, sockets=tuple(self._listeners.sockets), ready=self._note_ready
             )
             worker = make_worker(
                 config,
@@ -104,33 +105,34 @@ class Session:
             if not serving.done():  # cancelled from outside, or it hangs
                 worker.abort()
                 await asyncio.wait({serving}, timeout=_OVERTIME_S)
-        _judge_end(
-            worker, serving, was_asked=stop.is_set(), timeout_s=self._config.shutdown_timeout
-        )
+        self._judge_end(worker, serving, was_asked=stop.is_set())
 
+    def _note_ready(self) -> None:
+        self._is_ready = True
+        self._on_ready()
 
-def _judge_end(
-    worker: Worker, serving: asyncio.Task[None], *, was_asked: bool, timeout_s: float
-) -> None:
-    """Tell a clean end from another.
+    def _judge_end(self, worker: Worker, serving: asyncio.Task[None], *, was_asked: bool) -> None:
+        """Tell a clean end from another.
 
-    Raises:
-        ShutdownError: the worker failed, hangs, or had to cut requests off.
-    """
-    if not serving.done():
-        raise ShutdownError("The worker does not end; its requests are lost.")
-    error = None if serving.cancelled() else serving.exception()
-    if error is not None:
-        raise ShutdownError(f"The worker failed: {error!r}.") from error
-    if worker.unfinished_count:
+        Raises:
+            StartupError: the worker failed before it accepted anything.
+            ShutdownError: the worker failed, hangs, or had to cut requests off.
+        """
+        if not serving.done():
+            raise ShutdownError("The worker does not end; its requests are lost.")
+        error = None if serving.cancelled() else serving.exception()
+        if error is not None:
+            kind = ShutdownError if self._is_ready else StartupError
+            raise kind(f"The worker failed: {error!r}.") from error
         count = worker.unfinished_count
-        raise ShutdownError(
-            f"{count} request{'s' if count > 1 else ''} did not finish within {timeout_s:g} s and "
-            f"{'were' if count > 1 else 'was'} cut off.",
-            setting="shutdown_timeout",
-        )
-    if not was_asked:
-        raise ShutdownError("The worker ended without having been asked to.")
+        if count:
+            what = "1 request did not finish" if count == 1 else f"{count} requests did not finish"
+            raise ShutdownError(
+                f"{what} within {self._config.shutdown_timeout:g} s and had to be cut off.",
+                setting="shutdown_timeout",
+            )
+        if not was_asked:
+            raise ShutdownError("The worker ended without having been asked to.")
 
 
 async def _completed(start: Coroutine[None, None, None], stop: asyncio.Event) -> bool:

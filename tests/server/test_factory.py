@@ -1,0 +1,76 @@
+"""Who is told of what a worker does."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from serverkit_server.errors import (
+    StartupError,
+)
+from serverkit_server.server import Server
+from serverkit_worker.collectors import BufferedCollector
+from tests.server.served import (
+    App,
+    ask,
+    config_of,
+)
+
+
+def test_refuses_an_access_log_that_cannot_be_opened(tmp_path: Path) -> None:
+    """A file that cannot be opened is named, with its setting."""
+    config = config_of(access_log=True, access_log_file=str(tmp_path / "gone" / "log"))
+    with pytest.raises(StartupError, match="cannot be opened") as caught:
+        Server(config, App()).run()
+    assert caught.value.setting == "access_log_file"
+
+
+def test_writes_the_access_log_to_a_file(tmp_path: Path) -> None:
+    """Every request has its line in the file at the end, unless the filter says no."""
+    log = tmp_path / "access.log"
+
+    async def main() -> None:
+        config = config_of(
+            access_log=True,
+            access_log_file=str(log),
+            log_format="text",
+            access_log_filter=lambda _method, path, _status: path != "/health",
+        )
+        async with Server(config, App()) as server:
+            await ask(server, "/one")
+            await ask(server, "/health")
+            await ask(server, "/two")
+
+    asyncio.run(main())
+    paths = [line.split('"')[1] for line in log.read_text("utf-8").splitlines()]
+    assert paths == ["GET /one HTTP/1.1", "GET /two HTTP/1.1"]
+
+
+def test_hands_the_access_log_to_logging(caplog: pytest.LogCaptureFixture) -> None:
+    """With logging left to the user, requests go to the logger of that name."""
+
+    async def main() -> None:
+        async with Server(config_of(access_log=True), App()) as server:
+            await ask(server, "/one")
+
+    with caplog.at_level(logging.INFO, "serverkit.access"):
+        asyncio.run(main())
+    assert ["/one" in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_tells_what_happens_to_connections(caplog: pytest.LogCaptureFixture) -> None:
+    """A collector is told, and without one the setting writes to the log."""
+    collector = BufferedCollector()
+
+    async def main(collector: BufferedCollector | None) -> None:
+        config = config_of(lifecycle_logging=True)
+        async with Server(config, App(), lifecycle_collector=collector) as server:
+            await ask(server)
+
+    asyncio.run(main(collector))
+    assert len(collector) > 0
+    with caplog.at_level(logging.INFO, "serverkit.lifecycle"):
+        asyncio.run(main(None))
+    logged = [each for each in caplog.records if each.name == "serverkit.lifecycle"]
+    assert any("response_completed" in each.getMessage() for each in logged)
