@@ -243,22 +243,42 @@ def test_workers_in_threads_share_a_file(path: Path, output: LogOutput) -> None:
         assert paths == [f"/{number}" for number in range(2000)]
 
 
+class Interrupted(list[str]):
+    """Lines to which the worker adds one whenever they are counted."""
+
+    def __len__(self) -> int:
+        count = super().__len__()
+        self.append("late\n")
+        return count
+
+
+def test_a_line_that_comes_during_flush_is_kept(path: Path, output: LogOutput) -> None:
+    """It waits for the next flush."""
+    log = StreamAccessLog(output)
+    log._lines = Interrupted(["first\n"])
+
+    log.flush()
+
+    assert path.read_text() == "first\nlate\n"
+    assert log._lines[0] == "late\n"
+
+
 def test_flush_by_other_threads_loses_no_line(path: Path, output: LogOutput) -> None:
     """While the worker notes, others may flush; every line is written once, in order."""
     log = StreamAccessLog(output, log_format="json")
     done = threading.Event()
-    start = threading.Barrier(3)
+    start = threading.Barrier(5)
 
     def keep_flushing() -> None:
         start.wait(BOUND_S)
         while not done.is_set():
             log.flush()
 
-    threads = [threading.Thread(target=keep_flushing) for _ in range(2)]
+    threads = [threading.Thread(target=keep_flushing) for _ in range(4)]
     for thread in threads:
         thread.start()
     start.wait(BOUND_S)
-    for number in range(3000):
+    for number in range(10_000):
         record(log, b"/%d" % number)
     done.set()
     for thread in threads:
@@ -266,7 +286,7 @@ def test_flush_by_other_threads_loses_no_line(path: Path, output: LogOutput) -> 
     log.close()
 
     paths = [json.loads(line)["path"] for line in path.read_text().splitlines()]
-    assert paths == [f"/{number}" for number in range(3000)]
+    assert paths == [f"/{number}" for number in range(10_000)]
 
 
 def test_a_logger_gets_the_line_and_its_parts(logger: logging.Logger) -> None:

@@ -48,6 +48,7 @@ def test_a_text_line_can_be_read_at_a_glance() -> None:
     [
         (None, "-", None),
         (("::1", 80), "[::1]:80", "[::1]:80"),
+        (("fe80:1:2:3:4:5:6:7%lo", 1), "[fe80:1:2:3:4:5:6:7%lo]:1", "[fe80:1:2:3:4:5:6:7%lo]:1"),
         (("/run/client.sock", None), "/run/client.sock", "/run/client.sock"),
         (('evil\x1b"\n', 1), r"evil\x1b\"\x0a:1", 'evil\x1b"\n:1'),
     ],

@@ -204,6 +204,7 @@ def test_nothing_a_client_or_an_exception_says_becomes_markup() -> None:
     )
     read = Reader(shown)
 
+    assert EVIL not in shown
     assert "script" not in read.tags
     assert not {name for name in read.attributes if name.startswith("on")}
     assert "".join(read.texts).count(EVIL) >= 5
@@ -319,3 +320,8 @@ def test_code_without_source_has_a_page() -> None:
 
     assert "made up" in shown
     assert "no_source" in shown
+
+
+def test_the_name_of_a_function_is_no_markup() -> None:
+    """Python itself has names in angle brackets."""
+    assert "in <code>&lt;lambda&gt;</code>" in page(caught(lambda: divide()))

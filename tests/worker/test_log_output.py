@@ -222,27 +222,35 @@ def test_a_descriptor_that_is_not_open_is_reported(caplog: pytest.LogCaptureFixt
     assert [level for level, _ in errors_of(caplog)] == ["ERROR"]
 
 
-def test_lines_of_many_threads_do_not_mix(path: Path) -> None:
-    """Workers in threads share an output; each batch stays together."""
-    output = LogOutput.file(path)
+def test_batches_of_many_threads_do_not_mix() -> None:
+    """Workers in threads share an output; a batch stays together, also in a pipe that is full."""
+    read_end, write_end = os.pipe()
+    output = LogOutput(write_end)
     start = threading.Barrier(4)
 
     def write(name: bytes) -> None:
         start.wait(BOUND_S)
-        for _ in range(50):
-            output.write((name * 60 + b"\n") * 20)
+        for _ in range(20):
+            output.write((name * 60 + b"\n") * 200)
 
     threads = [threading.Thread(target=write, args=(name,)) for name in (b"a", b"b", b"c", b"d")]
+
+    def end_when_written() -> None:
+        for thread in threads:
+            thread.join(BOUND_S)
+        os.close(write_end)
+
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(BOUND_S)
-    output.close()
+    closer = threading.Thread(target=end_when_written)
+    closer.start()
+    with open(read_end, "rb") as reader:  # noqa: PTH123 - a descriptor
+        lines = reader.readlines()
+    closer.join(BOUND_S)
 
-    lines = path.read_bytes().splitlines()
-    assert len(lines) == 4 * 50 * 20
-    assert all(len(set(lines[n : n + 20])) == 1 for n in range(0, len(lines), 20))
-    assert {len(line) for line in lines} == {60}
+    assert len(lines) == 4 * 20 * 200
+    assert {len(line) for line in lines} == {61}
+    assert all(len(set(lines[n : n + 200])) == 1 for n in range(0, len(lines), 200))
 
 
 def test_standard_error_is_descriptor_two() -> None:

@@ -58,7 +58,7 @@ class WorkerConfig:
     request_timeout: float = _setting(
         30.0,
         "Timeouts",
-        "How long a client may send nothing of the body that the application waits for.",
+        "How long a client may send nothing of a body; one that trickles is cut off as well.",
         unit="seconds",
         above=0,
     )

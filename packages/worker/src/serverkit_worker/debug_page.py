@@ -152,10 +152,9 @@ def _html_exception(exc: BaseException) -> Iterator[str]:
 
 def _html_source(frame: FrameSummary) -> str:
     """Return the lines around the one in question, which is marked."""
-    if not frame.lineno:
-        return ""
-    first = max(frame.lineno - _CONTEXT_LINES, 1)
-    lines = linecache.getlines(frame.filename)[first - 1 : frame.lineno + _CONTEXT_LINES]
+    at = frame.lineno or 1  # Generated code may have no number.
+    first = max(at - _CONTEXT_LINES, 1)
+    lines = linecache.getlines(frame.filename)[first - 1 : at + _CONTEXT_LINES]
     numbered = (
         (number, html.escape(f"{number:5}  {_clip(line.rstrip())}"))
         for number, line in enumerate(lines, first)

@@ -105,7 +105,7 @@ TIMEOUT_REQUEST_BODY = ErrorReply(
     code="SERVERKIT_TIMEOUT_REQUEST_BODY",
     status=408,
     message="The body of the request took too long.",
-    hint="Nothing of it came for request_timeout while the application waited.",
+    hint="Nothing of it came for request_timeout, or too little over a longer time.",
 )
 TIMEOUT_HANDLER = ErrorReply(
     code="SERVERKIT_TIMEOUT_HANDLER",
