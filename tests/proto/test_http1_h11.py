@@ -20,7 +20,8 @@ def fed_with(monkeypatch: pytest.MonkeyPatch, before: bytes) -> H11Connection:
 
     def new_reader(_: H11Connection) -> h11.Connection:
         reader = h11.Connection(h11.SERVER, 100_000)
-        reader.receive_data(before)
+        if before:
+            reader.receive_data(before)
         return reader
 
     monkeypatch.setattr(H11Connection, "_new_reader", new_reader)
@@ -32,7 +33,8 @@ def fed_with(monkeypatch: pytest.MonkeyPatch, before: bytes) -> H11Connection:
     [
         (b"X", "understood differently"),
         (b"\r\n", "no request line"),
-        (b"GET / HTTP/1.1\r\nHost: b\r\nX: ", "understood differently"),
+        (b"GET / HTTP/1.1\r\nX: ", "understood differently"),
+        (b"GET / HTTP/1.1\r\nHost: b\r\nX: ", "multiple Host"),
     ],
 )
 def test_another_head(monkeypatch: pytest.MonkeyPatch, before: bytes, why: str) -> None:
