@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from serverkit_worker.access_log import FLUSH_BYTES, AccessLog, LoggerAccessLog, StreamAccessLog
+from serverkit_worker.access_log import BATCH_ENTRIES, AccessLog, LoggerAccessLog, StreamAccessLog
 from serverkit_worker.log_output import LogOutput
 
 BOUND_S = 30
@@ -121,13 +121,13 @@ def test_a_busy_log_writes_by_itself(path: Path, output: LogOutput) -> None:
     log.flush()
     line_bytes = path.stat().st_size
 
-    for _ in range(FLUSH_BYTES // line_bytes):
+    for _ in range(BATCH_ENTRIES - 1):
         record(log, target)
     before = path.stat().st_size
     record(log, target)
 
     assert before == line_bytes
-    assert path.stat().st_size == line_bytes * (FLUSH_BYTES // line_bytes + 2)
+    assert path.stat().st_size == line_bytes * (BATCH_ENTRIES + 1)
 
 
 def test_the_format_can_be_json(path: Path, output: LogOutput) -> None:

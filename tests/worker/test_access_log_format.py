@@ -27,7 +27,7 @@ def line(
     duration_s: float = 0.00041,
 ) -> str:
     """The line of a common request, but for what is given."""
-    return made_by.line(now_s, client, method, target, "1.1", status, 13, duration_s)
+    return made_by.lines([(now_s, client, method, target, "1.1", status, 13, duration_s)])
 
 
 def parsed(text: str) -> dict[str, Any]:

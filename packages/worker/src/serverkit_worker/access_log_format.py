@@ -1,4 +1,4 @@
-"""Writes one request as one line, for people or for machines.
+"""Writes each request as one line, for people or for machines.
 
 Rules:
     A line is ASCII and has one line break, at its end, whatever the client sent.
@@ -7,9 +7,10 @@ Rules:
 """
 
 import json
+from collections.abc import Sequence
 from typing import Final, Protocol
 
-from serverkit_worker.log_text import UNSAFE, escape, utc_second
+from serverkit_worker.log_text import escape, is_safe, utc_second
 
 type Client = tuple[str, int | None] | None
 """Host and port; a path and None, or None, where the client came over a unix socket."""
@@ -19,32 +20,19 @@ _PLAIN: Final = "\x1b[0m"
 _LONGEST_S: Final = 1e12  # Beyond it, and for what is no number at all, a duration is shown as 0.
 
 
+type Entry = tuple[float, Client, str, bytes | str, str, int, int, float]
+"""Of one request: Unix time in seconds at which the response was complete; client; method and
+target as sent, the target with its query; version such as "1.1"; status; octets of the body of the
+response; seconds from the head of the request to the end of the response."""
+
+_MAX_KEPT_NAMES: Final = 1024
+
+
 class LineFormat(Protocol):
-    """Makes the line of a request."""
+    """Makes the lines of requests."""
 
-    def line(
-        self,
-        now_s: float,
-        client: Client,
-        method: str,
-        target: bytes | str,
-        http_version: str,
-        status: int,
-        bytes_sent: int,
-        duration_s: float,
-    ) -> str:
-        """Return the line, with its line break.
-
-        Args:
-            now_s: Unix time at which the response was complete.
-            client: who sent the request.
-            method: as sent.
-            target: as sent, with the query.
-            http_version: "1.0", "1.1" and so on.
-            status: of the response.
-            bytes_sent: of the body of the response.
-            duration_s: from the head of the request to the end of the response.
-        """
+    def lines(self, entries: Sequence[Entry]) -> str:
+        """Return one line per entry, each with its line break."""
         ...
 
 
@@ -77,37 +65,34 @@ class TextFormat:
     Threads: the one that owns the log it belongs to; harmless in any.
     """
 
-    __slots__ = ("_colour", "_stamp")
+    __slots__ = ("_colour", "_names", "_stamp")
 
     def __init__(self, *, colour: bool = False) -> None:
         self._colour = colour
         # One tuple, replaced as a whole, so that no thread sees a second with another's text.
         self._stamp = (-1, "")
+        self._names: dict[Client, str] = {}
 
-    def line(
-        self,
-        now_s: float,
-        client: Client,
-        method: str,
-        target: bytes | str,
-        http_version: str,
-        status: int,
-        bytes_sent: int,
-        duration_s: float,
-    ) -> str:
-        """Return the line, see `LineFormat.line`."""
+    def lines(self, entries: Sequence[Entry]) -> str:
+        """Return the lines, see `LineFormat.lines`."""
         second, stamp = self._stamp
-        if (now := int(now_s)) != second:
-            stamp = utc_second(now, separator=" ")
-            self._stamp = (now, stamp)
-        who = client_text(client)
-        request = f"{method} {target_text(target)} HTTP/{http_version}"
-        if UNSAFE.search(who + request):
-            who, request = escape(who), escape(request)
-        shown: int | str = status
-        if self._colour:
-            shown = f"{_COLOURS.get(status // 100, '')}{status}{_PLAIN}"
-        return f'{stamp}Z {who} "{request}" {shown} {bytes_sent} {duration_s * 1000:.1f}ms\n'
+        lines: list[str] = []
+        for now_s, client, method, target, http_version, status, size, duration_s in entries:
+            if (now := int(now_s)) != second:
+                second, stamp = now, utc_second(now, separator=" ")
+                self._stamp = (second, stamp)
+            who = self._names.get(client) or self._name(client)
+            request = f"{method} {target_text(target)} HTTP/{http_version}"
+            if not is_safe(request):
+                request = escape(request)
+            shown: int | str = status
+            if self._colour:
+                shown = f"{_COLOURS.get(status // 100, '')}{status}{_PLAIN}"
+            lines.append(f'{stamp}Z {who} "{request}" {shown} {size} {duration_s * 1000:.1f}ms\n')
+        return "".join(lines)
+
+    def _name(self, client: Client) -> str:
+        return _keep_name(self._names, client, escape(client_text(client)))
 
 
 class JSONFormat:
@@ -122,38 +107,44 @@ class JSONFormat:
     Threads: the one that owns the log it belongs to; harmless in any.
     """
 
-    __slots__ = ("_end", "_stamp")
+    __slots__ = ("_end", "_names", "_stamp")
 
     def __init__(self, *, worker_id: int | None = None) -> None:
         self._end = "}\n" if worker_id is None else f',"worker":{worker_id}}}\n'
         self._stamp = (-1, "")
+        self._names: dict[Client, str] = {}
 
-    def line(
-        self,
-        now_s: float,
-        client: Client,
-        method: str,
-        target: bytes | str,
-        http_version: str,  # noqa: ARG002 - no key of the contract
-        status: int,
-        bytes_sent: int,
-        duration_s: float,
-    ) -> str:
-        """Return the line, see `LineFormat.line`."""
+    def lines(self, entries: Sequence[Entry]) -> str:
+        """Return the lines, see `LineFormat.lines`."""
         second, stamp = self._stamp
-        if (now := int(now_s)) != second:
-            stamp = utc_second(now)
-            self._stamp = (now, stamp)
-        if not 0 <= duration_s < _LONGEST_S:
-            duration_s = 0.0
-        path = target_text(target)
-        who = client_text(client)
-        if UNSAFE.search(f"{method}{path}{who}"):
-            method, path, who = (json.dumps(text)[1:-1] for text in (method, path, who))
-        return (
-            f'{{"ts":"{stamp}.{int((now_s - now) * 1000):03d}Z"'
-            f',"level":"{"warn" if status >= 500 else "info"}"'
-            f',"method":"{method}","path":"{path}","status":{status},"bytes":{bytes_sent}'
-            f',"duration_ms":{duration_s * 1000:.1f}'
-            f',"client":{"null" if client is None else f'"{who}"'}{self._end}'
-        )
+        end = self._end
+        lines: list[str] = []
+        for now_s, client, method, target, _version, status, size, duration_s in entries:
+            if (now := int(now_s)) != second:
+                second, stamp = now, utc_second(now)
+                self._stamp = (second, stamp)
+            who = self._names.get(client) or self._name(client)
+            path = target_text(target)
+            if not (is_safe(path) and is_safe(method)):
+                method, path = (json.dumps(text)[1:-1] for text in (method, path))  # noqa: PLW2901
+            shown_s = duration_s if 0 <= duration_s < _LONGEST_S else 0.0
+            lines.append(
+                f'{{"ts":"{stamp}.{int((now_s - now) * 1000):03d}Z"'
+                f',"level":"{"warn" if status >= 500 else "info"}"'
+                f',"method":"{method}","path":"{path}","status":{status},"bytes":{size}'
+                f',"duration_ms":{shown_s * 1000:.1f}'
+                f',"client":{who}{end}'
+            )
+        return "".join(lines)
+
+    def _name(self, client: Client) -> str:
+        name = "null" if client is None else json.dumps(client_text(client))
+        return _keep_name(self._names, client, name)
+
+
+def _keep_name(names: dict[Client, str], client: Client, name: str) -> str:
+    """Remember how a client is written, since it comes again with its next request."""
+    if len(names) >= _MAX_KEPT_NAMES:
+        names.clear()
+    names[client] = name
+    return name

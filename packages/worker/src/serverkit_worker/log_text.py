@@ -9,8 +9,12 @@ import re
 import time
 from typing import Final
 
-# Its `search` says whether a text has to be escaped at all; nearly none has.
-UNSAFE: Final = re.compile(r"[^ !#-\[\]-~]")
+_UNSAFE: Final = re.compile(r"[^ !#-\[\]-~]")
+
+
+def is_safe(text: str) -> bool:
+    """Return whether a text is what `escape` makes of it; nearly every text is."""
+    return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
 
 
 def escape(text: str) -> str:
@@ -19,7 +23,7 @@ def escape(text: str) -> str:
     A quote and a backslash get a backslash before them, anything else that is not printable ASCII
     becomes `\xNN`, `\uNNNN` or `\UNNNNNNNN`.
     """
-    return UNSAFE.sub(_escape_character, text)
+    return _UNSAFE.sub(_escape_character, text)
 
 
 def _escape_character(match: re.Match[str]) -> str:
