@@ -169,7 +169,8 @@ def test_listens_on_several_addresses(tmp_path: Path, monkeypatch: pytest.Monkey
             bind=("127.0.0.1:0", "localhost:0", "unix:app.sock"), uds_permissions=0o600
         )
         async with Server(config, App()) as server:
-            assert [port > 0 for _, port in server.bound_addrs] == [True, True, False]
+            assert len(server.bound_addrs) >= 3  # localhost may stand for two
+            assert server.bound_addrs[-1] == ("app.sock", 0)
             for address in server.bound_addrs:
                 assert await asyncio.to_thread(get, address) == b"hello"
             assert stat.S_IMODE(os.lstat("app.sock").st_mode) == 0o600

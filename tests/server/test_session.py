@@ -183,3 +183,43 @@ def test_reports_a_thread_that_does_not_end() -> None:
     assert isinstance(running.error, ShutdownError)
     assert "1 thread of the application did not finish" in running.error.message
     release.set()
+
+
+def test_cancelling_who_waits_for_the_start_ends_it() -> None:
+    """Cancelled in `async with` before the server is up, nothing of it is left."""
+    ends: list[str] = []
+
+    async def main() -> None:
+        entered = asyncio.Event()
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            entered.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ends.append("cancelled")
+
+        server = Server(config_of(), app)
+        waiting = asyncio.create_task(server.__aenter__())
+        await entered.wait()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert server.bound_addr is None
+
+    asyncio.run(asyncio.wait_for(main(), BOUND_S))
+    assert ends == ["cancelled"]
+
+
+def test_a_worse_failure_is_told_first(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where worker and application fail, the worker is the reason, and the log has the other."""
+
+    async def fail(worker: Worker) -> None:
+        raise OSError("no such luck")
+
+    monkeypatch.setattr(Worker, "serve", fail)
+    with pytest.raises(StartupError, match="no such luck"):
+        Server(config_of(), failing_lifespan("shutdown")).run()
+    assert "disk full" in caplog.text
