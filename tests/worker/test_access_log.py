@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from serverkit_worker.access_log import BATCH_ENTRIES, AccessLog, LoggerAccessLog, StreamAccessLog
+from serverkit_worker.access_log_format import Entry
 from serverkit_worker.log_output import LogOutput
 
 BOUND_S = 30
@@ -243,24 +244,30 @@ def test_workers_in_threads_share_a_file(path: Path, output: LogOutput) -> None:
         assert paths == [f"/{number}" for number in range(2000)]
 
 
-class Interrupted(list[str]):
-    """Lines to which the worker adds one whenever they are counted."""
+def entry(path: str) -> Entry:
+    """What is noted of a common request."""
+    return (0.0, None, "GET", path, "1.1", 200, 13, 0.0)
+
+
+class Interrupted(list[Entry]):
+    """Entries to which the worker adds one whenever they are counted."""
 
     def __len__(self) -> int:
         count = super().__len__()
-        self.append("late\n")
+        self.append(entry("/late"))
         return count
 
 
 def test_a_line_that_comes_during_flush_is_kept(path: Path, output: LogOutput) -> None:
     """It waits for the next flush."""
     log = StreamAccessLog(output)
-    log._lines = Interrupted(["first\n"])
+    log._entries = Interrupted([entry("/first")])
 
     log.flush()
 
-    assert path.read_text() == "first\nlate\n"
-    assert log._lines[0] == "late\n"
+    written = path.read_text().splitlines()
+    assert ["/first" in line for line in written] == [True, *[False] * (len(written) - 1)]
+    assert log._entries[0] == entry("/late")
 
 
 def test_flush_by_other_threads_loses_no_line(path: Path, output: LogOutput) -> None:
