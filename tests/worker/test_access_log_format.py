@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -152,3 +153,15 @@ def test_a_terminal_sees_the_class_of_a_status_by_its_colour(status: int, shown:
     assert line(TextFormat(colour=True), status=status) == plain.replace(
         f" {status} ", f" {shown} "
     )
+
+
+@pytest.mark.parametrize("made_by", [TextFormat(), JSONFormat()])
+def test_each_of_very_many_clients_has_its_own_name(made_by: TextFormat | JSONFormat) -> None:
+    """What is remembered of clients is bounded, and never that of another one."""
+    clients: list[Client] = [("10.0.0.1", port) for port in range(3000)]
+    entries = [(NOW_S, client, "GET", b"/", "1.1", 200, 0, 0.0) for client in clients * 2]
+
+    ports = [int(port) for port in re.findall(r"10\.0\.0\.1:(\d+)", made_by.lines(entries))]
+
+    assert ports == [*range(3000), *range(3000)]
+    assert len(made_by._names) < 2000

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serverkit_worker.log_text import escape, utc_second
+from serverkit_worker.log_text import escape, is_safe, utc_second
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,12 @@ def test_escaped_text_is_printable_ascii_that_can_be_read_back(text: str) -> Non
     assert escaped.isascii()
     assert escaped.isprintable() or not escaped
     assert escaped.encode().decode("unicode_escape") == text
+
+
+@given(st.text() | st.text('ab"\\ \n\x7f'))
+def test_safe_is_what_needs_no_escaping(text: str) -> None:
+    """The quick look never lets through what escaping would change, and never asks in vain."""
+    assert is_safe(text) is (escape(text) == text)
 
 
 def test_a_time_is_in_utc() -> None:
