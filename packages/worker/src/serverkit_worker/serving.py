@@ -140,10 +140,11 @@ class Serving:
 
     def abort(self) -> None:
         """Cut off every connection, and cancel every call of the application."""
-        for task in list(self.tasks):
-            task.cancel()
+        # In this order, so that who is cancelled is known to have nobody to answer.
         for connection in [*self.connections, *self.endings]:
             connection.abort()
+        for task in list(self.tasks):
+            task.cancel()
 
     def is_idle(self) -> bool:
         """Return whether no connection is served and no call is under way. Threads: any."""

@@ -251,11 +251,7 @@ class Worker:
         unfinished = len(serving.tasks)
         if unfinished:
             self.unfinished_count = unfinished
-            logger.error(
-                "%d requests were not finished within shutdown_timeout (%g s): cancelled",
-                unfinished,
-                self._config.shutdown_timeout,
-            )
+            logger.warning("Cut off with requests under way: %d", unfinished)
         serving.abort()
 
     async def _end(self, serving: Serving) -> None:
