@@ -124,14 +124,16 @@ class Sweep:
     def _run(self) -> None:
         self.now = now = self._loop.time()
         self._handle = None
-        self._on_tick()
         due = [
             connection
             for group in self._connections
             for connection in group
             if connection.deadline <= now or connection.write_deadline <= now
         ]
-        for connection in due:
-            connection.expire()
-        if any(self._connections):
-            self._handle = self._loop.call_later(self._tick_s, self._run)
+        try:
+            for connection in due:
+                connection.expire()
+            self._on_tick()  # Last, so that it sees what the others have said.
+        finally:  # A fault of one connection must not let all others wait for ever.
+            if any(self._connections):
+                self._handle = self._loop.call_later(self._tick_s, self._run)
