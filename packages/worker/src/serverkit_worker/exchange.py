@@ -203,18 +203,18 @@ class HTTPExchange:
 
         Source: ASGI HTTP, "Request - receive event" and "Disconnect - receive event".
         """
-        if self._body_given:
-            while not self._left and self._state is not COMPLETE:
-                await self._woken()
-            return {"type": "http.disconnect"}
-        while self._more and not self._chunks:
+        while self._body_given or (self._more and not self._chunks):
             if self._left or self._state is COMPLETE:
                 return {"type": "http.disconnect"}
-            self._stream.body_awaited()
+            if not self._body_given:
+                self._stream.body_awaited()
             await self._woken()
+        if self._state is COMPLETE:
+            return {"type": "http.disconnect"}
         if self._chunks:
             data = self._chunks.popleft()
-            self._stream.body_taken(len(data))
+            if not self.gone:
+                self._stream.body_taken(len(data))
             more = self._more or bool(self._chunks)
         else:
             data, more = b"", False
@@ -255,7 +255,9 @@ class HTTPExchange:
             fields, more = trailers_of(message)
             self._trailers += make_trailers(fields)
             if not more:
-                self._stream.send_trailers(self._trailers)
+                # A client that has not asked for trailers might take them for something else.
+                asked = TRAILERS in self.scope["extensions"]
+                self._stream.send_trailers(self._trailers if asked else ())
                 self._state = COMPLETE
         elif kind == EARLY_HINT:
             self._stream.send_early_hint(early_hint_fields(message))
@@ -264,7 +266,7 @@ class HTTPExchange:
         # What is left is http.response.debug, made for test clients that look into templates.
 
     async def _send_part(self, data: bytes, *, more: bool) -> None:
-        self._start_body()
+        self._start_body(data)
         self.bytes_sent += len(data)
         self._stream.send_body(data, more=more)
         if not more:
@@ -276,19 +278,25 @@ class HTTPExchange:
         elif self._stream.write_paused:
             await self._stream.drained()
 
-    def _start_body(self) -> None:
-        """Start the response on the stream unless that is done."""
+    def _start_body(self, data: bytes) -> None:
+        """Start the response on the stream, unless that is done or its body is wrong already."""
         head = self.head
         if head is None:
             raise AssertionError("the order table lets no body pass before the start")
-        if self._state is HEAD_HELD:
-            self._stream.start_response(head, trailers=False)
-            self._state = ResponseState.STREAMING
-            self.streamed = True
-        elif self._state is ResponseState.HEAD_HELD_TRAILERS:
-            self._stream.start_response(head, trailers=True)
-            self._state = ResponseState.STREAMING_TRAILERS
-            self.streamed = True
+        if self.streamed:
+            return
+        length = head.content_length
+        if length is not None and len(data) > length:
+            has_body = not head.bodyless and self.request.method != "HEAD"
+            if has_body:  # Nothing is sent yet: the client can still be told.
+                raise LocalProtocolError(
+                    f"the body is longer than the declared Content-Length of {length}",
+                    "SERVERKIT_APP_BODY_TOO_LONG",
+                )
+        trailers = self._state is ResponseState.HEAD_HELD_TRAILERS
+        self._stream.start_response(head, trailers=trailers)
+        self._state = ResponseState.STREAMING_TRAILERS if trailers else ResponseState.STREAMING
+        self.streamed = True
 
     async def _send_path(self, path: str) -> None:
         """Send a file as the whole body.
@@ -310,10 +318,15 @@ class HTTPExchange:
     async def _woken(self) -> None:
         """Wait for the next `wake`."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if self._waiters is None:
-            self._waiters = []
-        self._waiters.append(waiter)
-        await waiter
+        waiters = self._waiters
+        if waiters is None:
+            waiters = self._waiters = []
+        waiters.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            waiters.remove(waiter)  # Applications that poll for a disconnect do this all the time.
+            raise
 
     # How a call of the application ends badly
 

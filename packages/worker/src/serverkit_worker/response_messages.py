@@ -80,9 +80,17 @@ def body_of(message: Mapping[str, Any]) -> bytes:
 
 
 def trailers_of(message: Mapping[str, Any]) -> tuple[list[tuple[bytes, bytes]], bool]:
-    """Return the fields of a trailers message, and whether more of them follow."""
+    """Return the fields of a trailers message, and whether more of them follow.
+
+    Raises:
+        ASGIMessageError: the fields are no pairs.
+    """
     headers: Iterable[tuple[bytes, bytes]] = message.get("headers", ())
-    return [(name, value) for name, value in headers], bool(message.get("more_trailers"))
+    try:
+        fields = [(name, value) for name, value in headers]
+    except (TypeError, ValueError):
+        raise ASGIMessageError(f"pairs as 'headers' of {TRAILERS!r}", repr(headers)) from None
+    return fields, bool(message.get("more_trailers"))
 
 
 def early_hint_fields(message: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
@@ -92,6 +100,9 @@ def early_hint_fields(message: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
         ASGIMessageError: a link is not bytes.
     """
     links = message.get("links", ())
+    if not isinstance(links, Iterable):
+        raise ASGIMessageError(f"an iterable as 'links' of {EARLY_HINT!r}", type(links).__name__)
+    links = list(links)
     for link in links:
         if not isinstance(link, bytes):
             raise ASGIMessageError(f"bytes in 'links' of {EARLY_HINT!r}", type(link).__name__)
