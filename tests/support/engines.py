@@ -6,11 +6,14 @@ ENGINES = [
     pytest.param(("--http1", "fast"), id="fast"),
     pytest.param(("--http1", "h11"), id="h11"),
 ]
-EVERY_ENGINE_AND_LOOP = [
-    *ENGINES,
-    pytest.param(("--http1", "fast", "--loop", "uvloop"), id="uvloop"),
-]
-ON_EVERY_LOOP = pytest.mark.parametrize(
-    "engine", EVERY_ENGINE_AND_LOOP, indirect=True, scope="session"
+UVLOOP = pytest.param(("--http1", "fast", "--loop", "uvloop"), id="uvloop")
+
+ON_EVERY_ENGINE_AND_LOOP = pytest.mark.parametrize(
+    "engine", [*ENGINES, UVLOOP], indirect=True, scope="session"
 )
 """Marks what depends on the event loop too, such as closing and pausing."""
+
+ON_EVERY_LOOP = pytest.mark.parametrize(
+    "engine", [ENGINES[0], UVLOOP], indirect=True, scope="session"
+)
+"""Marks what depends on the event loop, takes long, and is the same for each engine."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from litestar import Litestar, Request, get, post
 from litestar.background_tasks import BackgroundTask
 from litestar.datastructures import State, UploadFile
+from litestar.logging import LoggingConfig
 from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody, URLEncodedBody
 from litestar.response import Response, Stream
 
@@ -152,4 +153,5 @@ app = Litestar(
         *(show_state, in_thread, error, cookies),
     ],
     lifespan=[lifespan],
+    logging_config=LoggingConfig(log_exceptions="always"),
 )

@@ -1,9 +1,12 @@
 """Who outruns the other side is made to wait; who waits gets everything in the end."""
 
-from tests.support.engines import ON_EVERY_LOOP
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.support.engines import ON_EVERY_ENGINE_AND_LOOP
 from tests.support.probe import Probe, fresh_name, request
 
-pytestmark = ON_EVERY_LOOP
+pytestmark = ON_EVERY_ENGINE_AND_LOOP
 
 SIZE = 64 * 1_048_576
 
@@ -70,3 +73,37 @@ def test_a_body_nobody_receives_is_not_taken(probe: Probe) -> None:
             pass
         assert sent < SIZE
         probe.open_gate(name)
+
+
+def test_an_application_that_only_sends_learns_that_the_client_left(probe: Probe) -> None:
+    """`send` raises OSError also where the application awaits nothing else, and others go on."""
+    name = fresh_name()
+    with probe.connect() as client:
+        client.send(request(f"/torrent?name={name}"))
+        received = 0
+        while received < SIZE:
+            received += len(client.read_some())
+        client.reset()
+        assert probe.notes(name, until="refused") == ["refused"]
+
+
+def test_an_application_that_only_sends_leaves_room_for_others(probe: Probe) -> None:
+    """While one application sends all the time, and its client reads all, others are served."""
+    stop = threading.Event()
+    with probe.connect() as client, ThreadPoolExecutor(1) as pool:
+        client.send(request(f"/torrent?name={fresh_name()}"))
+        assert client.read_some()
+
+        def read_on() -> None:
+            while not stop.is_set():
+                client.read_some()
+
+        reading = pool.submit(read_on)
+        try:
+            for _ in range(20):
+                assert probe.get("/").body == b"hello"
+                assert not reading.done()
+        finally:
+            stop.set()
+            reading.result()
+            client.reset()

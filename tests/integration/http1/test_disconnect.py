@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.engines import ON_EVERY_LOOP
+from tests.integration.conftest import Serve
+from tests.support.engines import ON_EVERY_ENGINE_AND_LOOP
 from tests.support.probe import Probe, fresh_name, request
 from tests.support.raw_client import RawClient
 
-pytestmark = ON_EVERY_LOOP
+pytestmark = ON_EVERY_ENGINE_AND_LOOP
 
 LEAVING = pytest.mark.parametrize("leave", [RawClient.close, RawClient.reset])
 type Leave = Callable[[RawClient], None]
@@ -100,8 +101,23 @@ def test_an_application_at_work_is_not_cancelled(probe: Probe, leave: Leave) -> 
         witness.send(request(f"/wait-for-disconnect?name={other}"))
         probe.notes(other, until="waiting")
     probe.notes(other, until="disconnect")
+    assert probe.notes(name) == ["called"]
     probe.open_gate(name)
     assert probe.get("/").body == b"hello"
+
+
+@LEAVING
+def test_an_application_is_cancelled_by_configuration(
+    serve: Serve, engine: tuple[str, ...], leave: Leave
+) -> None:
+    """With --cancel-on-disconnect a client that leaves ends the application's work."""
+    probe = Probe(serve("tests.support.apps.probe:app", *engine, "--cancel-on-disconnect"))
+    name = fresh_name()
+    with probe.connect() as client:
+        client.send(request(f"/gated?name={name}"))
+        probe.notes(name, until="called")
+        leave(client)
+    assert probe.notes(name, until="cancelled") == ["called", "cancelled"]
 
 
 @pytest.mark.parametrize("cut", [1, 30, None])

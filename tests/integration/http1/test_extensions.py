@@ -5,10 +5,10 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.engines import ON_EVERY_LOOP
+from tests.support.engines import ON_EVERY_ENGINE_AND_LOOP
 from tests.support.probe import Probe, fresh_name, request
 
-pytestmark = ON_EVERY_LOOP
+pytestmark = ON_EVERY_ENGINE_AND_LOOP
 
 
 def test_trailers_for_a_client_that_takes_them(probe: Probe) -> None:

@@ -1,5 +1,6 @@
 """When a connection goes on after a response, and when it ends (RFC 9112 section 9)."""
 
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 import pytest
@@ -127,10 +128,25 @@ def test_204_declares_no_length_and_304_may(probe: Probe) -> None:
 def test_every_response_says_when_and_by_whom(probe: Probe) -> None:
     """Date and Server stand in a response that the application did not give them."""
     answer = probe.get("/")
-    assert parsedate_to_datetime(answer.field("date") or "")
+    assert parsedate_to_datetime(answer.field("date") or "").tzinfo is UTC
     assert answer.field("server") == "serverkit"
 
 
 def test_unknown_status_codes_pass(probe: Probe) -> None:
     """A status without a registered reason phrase is sent as it is."""
     assert probe.get("/status?status=299&length").status == 299
+
+
+@pytest.mark.parametrize("path", ["/", "/pieces", "/early-hint", "/status?status=204"])
+def test_the_application_is_called_once(probe: Probe, path: str) -> None:
+    """One request is one call of the application, whatever the response turns out to be."""
+    before = probe.calls()
+    probe.get(path)
+    assert probe.calls() == before + 1
+
+
+def test_an_upgrade_that_is_not_served_is_ignored(probe: Probe) -> None:
+    """A request to upgrade to what the server does not speak is answered as if it did not ask."""
+    with probe.connect() as client:
+        client.send(request("/", "Connection: Upgrade", "Upgrade: other/1.0") + request())
+        assert [client.read_answer().status for _ in range(2)] == [200, 200]

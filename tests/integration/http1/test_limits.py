@@ -63,17 +63,18 @@ def test_a_client_that_sends_the_larger_body_first_can_read_why_not(limited: Pro
 
 
 def test_a_chunked_body_is_refused_as_it_grows_too_large(limited: Probe) -> None:
-    """413 is sent as soon as the limit is passed; the application never gets the body whole."""
+    """413 is sent as soon as the limit is passed, and the application learns that it was cut."""
     name = fresh_name()
     with limited.connect() as client:
-        path = f"/echo?name={name}"
+        path = f"/wait-for-disconnect?name={name}"
         client.send(request(path, "Transfer-Encoding: chunked", method="POST"))
         client.send(b"1f4\r\n%b\r\n" % bytes(500))
+        limited.notes(name, until="received")
         client.send(b"1f5\r\n%b\r\n" % bytes(501))
         answer = client.read_answer()
         assert (answer.status, answer.closes) == (413, True)
         assert client.read_to_end() == b""
-    assert limited.notes(name, until="disconnect") == ["disconnect"]
+    assert limited.notes(name, until="disconnect") == ["waiting", "received", "disconnect"]
 
 
 def test_a_target(limited: Probe) -> None:
@@ -122,4 +123,22 @@ def test_the_number_of_fields(limited: Probe) -> None:
         client.send_what_is_taken(request("/", *fields, "X-A: 1", "X-B: 1"))
         answer = client.read_answer()
         assert (answer.status, answer.closes) == (431, True)
+        assert client.read_to_end() == b""
+
+
+@pytest.mark.parametrize(
+    ("data", "statuses"),
+    [
+        (request("/" + "x" * 20_000), {414}),
+        (request("/", "X-A: " + "x" * 70_000), {431}),
+        (request("/", *["X-A: 1"] * 1000), {431}),
+        (request("/", "Content-Length: 2000000", method="POST"), {413}),
+    ],
+    ids=["target", "head", "fields", "body"],
+)
+def test_there_are_limits_by_default(probe: Probe, data: bytes, statuses: set[int]) -> None:
+    """Without any setting, too, no request is without limits."""
+    with probe.connect() as client:
+        client.send_what_is_taken(data)
+        assert client.read_answer().status in statuses
         assert client.read_to_end() == b""

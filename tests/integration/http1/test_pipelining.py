@@ -1,9 +1,9 @@
 """Requests sent without waiting for answers (RFC 9112 section 9.3.2)."""
 
-from tests.support.engines import ON_EVERY_LOOP
+from tests.support.engines import ON_EVERY_ENGINE_AND_LOOP
 from tests.support.probe import Probe, fresh_name, request
 
-pytestmark = ON_EVERY_LOOP
+pytestmark = ON_EVERY_ENGINE_AND_LOOP
 
 
 def test_answers_come_in_order_when_the_first_is_slow(probe: Probe) -> None:

@@ -88,10 +88,11 @@ def test_state_is_a_copy_for_each_request(probe: Probe) -> None:
 
 def test_http_over_ipv6(serve: Serve, engine: tuple[str, ...]) -> None:
     """Addresses of IPv6 are host and port too, without brackets."""
-    try:
-        socket.socket(socket.AF_INET6).bind(("::1", 0))
-    except OSError:
-        pytest.skip("THIS MACHINE HAS NO IPv6")
+    with socket.socket(socket.AF_INET6) as trial:
+        try:
+            trial.bind(("::1", 0))
+        except OSError:
+            pytest.skip("THIS MACHINE HAS NO IPv6")
     probe = Probe(serve(APP, *engine, "--host", "::1"))
     scope = scope_of(probe, request("/scope", "Connection: close"))
     for key in ("client", "server"):

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-type Message = MutableMapping[str, Any]
+type Message = dict[str, Any]
 type Script = list[Message | type[Exception]]
 
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
@@ -42,6 +42,10 @@ BEFORE_START: dict[str, Script] = {
     "status-str": [start(status="200 OK\r\nx-injected: yes"), BODY],
     "status-huge": [start(status=20000), BODY],
     "status-small": [start(status=42), BODY],
+    "hint-crlf": [
+        {"type": "http.response.early_hint", "links": [b"</a>\r\nx-injected: yes"]},
+        *(START, BODY),
+    ],
     "length-word": [start((b"content-length", b"four")), BODY],
     "length-negative": [start((b"content-length", b"-4")), BODY],
     "length-twice": [start((b"content-length", b"4"), (b"content-length", b"5")), BODY],
@@ -57,6 +61,14 @@ AFTER_START: dict[str, Script] = {
     "too-long": [length(6), MORE, BODY],
     "start-twice": [START, MORE, START],
     "body-str": [START, MORE, {"type": "http.response.body", "body": "text"}],
+    "trailer-crlf": [
+        *(start(trailers=True), BODY),
+        {"type": "http.response.trailers", "headers": [(b"x-a", b"1\r\nx-injected: yes")]},
+    ],
+    "trailer-of-framing": [
+        *(start(trailers=True), BODY),
+        {"type": "http.response.trailers", "headers": [(b"content-length", b"4")]},
+    ],
     "trailers-unannounced": [START, MORE, {"type": "http.response.trailers", "headers": []}],
 }
 # Broken after the response: the client has it whole and must not notice.
@@ -69,9 +81,9 @@ FAULTS = {"before": BEFORE_START, "midst": AFTER_START, "end": AFTER_END}
 
 
 async def app(
-    scope: Message,
-    receive: Callable[[], Awaitable[Message]],
-    send: Callable[[Message], Awaitable[None]],
+    scope: MutableMapping[str, Any],
+    receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+    send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
 ) -> None:
     """Play the script that the path names, /before/raise for instance; /fine is without fault."""
     if scope["type"] == "lifespan":

@@ -8,64 +8,10 @@ SIGUSR1 opens every gate, for tests in which the server takes no more requests.
 import asyncio
 import json
 import signal
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-from urllib.parse import parse_qsl
+import time
+from collections.abc import Awaitable, Callable
 
-from tests.support.apps.journal import Journal
-
-type Message = MutableMapping[str, Any]
-type Headers = list[tuple[bytes, bytes]]
-
-JOURNAL = Journal()
-
-
-class Request:
-    """One call of the application: what it was given, and short ways to answer."""
-
-    def __init__(
-        self,
-        scope: Message,
-        receive: Callable[[], Awaitable[Message]],
-        send: Callable[[Message], Awaitable[None]],
-    ) -> None:
-        self.scope, self.receive, self.send = scope, receive, send
-        self.query = dict(
-            parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        )
-        self.name = self.query.get("name", "")
-
-    def note(self, text: str) -> None:
-        """Note something under the name of this request."""
-        JOURNAL.note(self.name, text)
-
-    async def start(self, status: int = 200, headers: Headers = [], **more: object) -> None:  # noqa: B006
-        """Send the start of the response."""
-        message = {"type": "http.response.start", "status": status, "headers": headers}
-        await self.send(message | more)
-
-    async def body(self, data: bytes = b"", *, more: bool = False) -> None:
-        """Send a piece of the response."""
-        await self.send({"type": "http.response.body", "body": data, "more_body": more})
-
-    async def answer(self, data: bytes = b"", status: int = 200, headers: Headers = []) -> None:  # noqa: B006
-        """Send a whole response with its Content-Length."""
-        await self.start(status, [*headers, (b"content-length", b"%d" % len(data))])
-        await self.body(data)
-
-    async def read(self) -> bytes:
-        """Return the whole body of the request; note a disconnect."""
-        parts = []
-        while True:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                self.note("disconnect")
-                break
-            parts.append(message.get("body", b""))
-            if not message.get("more_body"):
-                self.note("complete")
-                break
-        return b"".join(parts)
+from tests.support.apps.probe_request import JOURNAL, Message, Request
 
 
 async def hello(request: Request) -> None:
@@ -119,7 +65,11 @@ async def status(request: Request) -> None:
 async def gated(request: Request) -> None:
     """Note the call, wait at the gate, answer with the name."""
     request.note("called")
-    await JOURNAL.pass_gate(request.name)
+    try:
+        await JOURNAL.pass_gate(request.name)
+    except asyncio.CancelledError:
+        request.note("cancelled")
+        raise
     await request.answer(request.name.encode())
 
 
@@ -246,6 +196,20 @@ async def outrun(request: Request) -> None:
     request.note("complete")
 
 
+async def torrent(request: Request) -> None:
+    """Send as much as send takes, and await nothing else, until the client is gone."""
+    piece = bytes(4096)
+    await request.start()
+    end = time.monotonic() + 10
+    try:
+        while time.monotonic() < end:
+            await request.body(piece, more=True)
+    except OSError:
+        request.note("refused")
+    else:
+        request.note("never refused")
+
+
 HANDLERS: dict[str, Callable[[Request], Awaitable[None]]] = {
     "/": hello,
     "/echo": echo,
@@ -265,6 +229,7 @@ HANDLERS: dict[str, Callable[[Request], Awaitable[None]]] = {
     "/work-after": work_after,
     "/send-until-refused": send_until_refused,
     "/outrun": outrun,
+    "/torrent": torrent,
 }
 
 
