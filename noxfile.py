@@ -109,7 +109,7 @@ def alone(session: nox.Session, name: str) -> None:
     wheels = {
         path.name.split("-")[0]: path.resolve().as_uri() for path in Path("dist").glob("*.whl")
     }
-    ours = Path(session.create_tmp(), "ours.txt")
+    ours = Path(session.virtualenv.location, "ours.txt")
     ours.write_text("".join(f"{wheel} @ {uri}\n" for wheel, uri in wheels.items()))
     distribution = "serverkit" if name == "serverkit" else f"serverkit_{name}"
     session.install(
