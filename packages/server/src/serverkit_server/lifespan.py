@@ -221,7 +221,7 @@ class Lifespan:
                 remedy="Say lifespan=auto or lifespan=off, or let it handle the scope.",
                 details=self._details({}),
             )
-        _LOG.info("The application has no lifespan%s.", f" ({error!r})" if error else "")
+        _LOG.debug("The application has no lifespan%s.", f" ({error!r})" if error else "")
 
     def _details(self, answer: Mapping[str, Any]) -> str:
         if self._error is not None:
