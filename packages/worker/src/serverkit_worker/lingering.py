@@ -10,8 +10,11 @@ import asyncio
 
 from serverkit_proto.connection import new_connection
 from serverkit_proto.errors import ProtocolError
+from serverkit_proto.events import RequestReceived
 from serverkit_worker.deadlines import NEVER
 from serverkit_worker.errors import ErrorReply, error_response
+from serverkit_worker.observation import ConnectionObserver
+from serverkit_worker.scope import socket_address
 from serverkit_worker.serving import Serving
 
 
@@ -21,13 +24,14 @@ class LingeringConnection(asyncio.Protocol):
     Owner: the worker's loop thread.
     """
 
-    __slots__ = ("_serving", "_transport", "deadline", "write_deadline")
+    __slots__ = ("_serving", "_transport", "_wait_until", "deadline", "write_deadline")
 
     def __init__(self, serving: Serving, transport: asyncio.Transport) -> None:
         """Take over a transport whose last response is written."""
         self._serving = serving
         self._transport = transport
         self.deadline = serving.sweep.now + serving.timeouts.linger_s
+        self._wait_until = serving.sweep.now + serving.timeouts.write_s
         self.write_deadline = NEVER
         serving.keep_ending(self)
         transport.set_protocol(self)
@@ -45,8 +49,12 @@ class LingeringConnection(asyncio.Protocol):
         """Go on: the deadline is near."""
 
     def expire(self) -> None:
-        """Wait no longer."""
-        self.abort()
+        """Wait no longer, unless the client has not read enough for all to be sent."""
+        now = self._serving.sweep.now
+        if self._transport.get_write_buffer_size() and now < self._wait_until:
+            self.deadline = min(now + self._serving.timeouts.linger_s, self._wait_until)
+        else:
+            self.abort()
 
     def abort(self) -> None:
         """Close at once."""
@@ -60,7 +68,16 @@ class RefusedConnection(asyncio.Protocol):
     Owner: the worker's loop thread. The application never hears of it.
     """
 
-    __slots__ = ("_proto", "_reply", "_serving", "_transport", "deadline", "write_deadline")
+    __slots__ = (
+        "_observer",
+        "_proto",
+        "_reply",
+        "_request",
+        "_serving",
+        "_transport",
+        "deadline",
+        "write_deadline",
+    )
 
     def __init__(self, serving: Serving, transport: asyncio.Transport, reply: ErrorReply) -> None:
         """Wait a moment for a request, since an answer to nothing confuses clients.
@@ -74,6 +91,13 @@ class RefusedConnection(asyncio.Protocol):
         self._reply = reply
         self._transport = transport
         self._proto = new_connection(serving.config.proto)
+        self._request: RequestReceived | None = None
+        self._observer: ConnectionObserver | None = None
+        if serving.observation is not None:
+            self._observer = serving.observation.connection_opened(
+                socket_address(transport.get_extra_info("sockname")),
+                socket_address(transport.get_extra_info("peername")),
+            )
         serving.keep_ending(self)
         self.deadline = serving.sweep.now + serving.timeouts.refusal_s
         self.write_deadline = NEVER
@@ -83,15 +107,18 @@ class RefusedConnection(asyncio.Protocol):
         """Answer as soon as the head of a request is here."""
         self._proto.receive_data(data)
         try:
-            request = self._proto.next_event()
+            event = self._proto.next_event()
         except ProtocolError:
             self._answer()
         else:
-            if request is not None:
+            if isinstance(event, RequestReceived):
+                self._request = event
                 self._answer()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """Forget the connection."""
+        if self._observer is not None:
+            self._observer.closed("backpressure")
         self._serving.forget(self)
 
     def start_draining(self) -> None:
@@ -113,5 +140,8 @@ class RefusedConnection(asyncio.Protocol):
         head = serving.heads.make(response.status, response.headers)
         self._proto.send_response(head, response.body, close=True)
         transport.writelines(self._proto.data_to_send())
+        if self._observer is not None:
+            self._observer.rejected(response.status, len(response.body), self._request)
+            self._observer.closed("backpressure")
         serving.forget(self)
         LingeringConnection(serving, transport)

@@ -9,6 +9,7 @@ import logging
 import time
 from typing import Final, Literal
 
+from serverkit_proto.events import RequestReceived
 from serverkit_worker.access_log import AccessLog
 from serverkit_worker.collectors import LifecycleCollector, NoopCollector
 from serverkit_worker.exchange import HTTPExchange
@@ -165,7 +166,12 @@ class ConnectionObserver:
     def responded(self, exchange: HTTPExchange, end: StreamEndReason = "complete") -> None:
         """Note a response that has come to its end, be it by being cut off."""
         head = exchange.head
-        status = CLIENT_CLOSED_REQUEST if head is None else head.status
+        if head is None or (end == "client_disconnect" and not exchange.streamed):
+            status = CLIENT_CLOSED_REQUEST  # A head that waits for its body has not been sent.
+        else:
+            status = head.status
+            if head.bodyless or exchange.request.method == "HEAD":
+                exchange.bytes_sent = 0
         duration_s = _monotonic() - exchange.started_s
         self._bytes_sent += exchange.bytes_sent
         if end == "complete":
@@ -219,11 +225,17 @@ class ConnectionObserver:
                 )
             )
 
-    def rejected(self, status: int, bytes_sent: int) -> None:
-        """Note an answer to what was no request."""
+    def rejected(
+        self, status: int, bytes_sent: int, request: RequestReceived | None = None
+    ) -> None:
+        """Note an answer to what was no request, or none that the application heard of."""
         self._bytes_sent += bytes_sent
-        if self._access_log is not None:
-            self._access_log.record(self._client, "-", "-", "1.1", status, bytes_sent, 0.0)
+        if self._access_log is None:
+            return
+        method, target, version = "-", b"-", "1.1"
+        if request is not None:
+            method, target, version = request.method, request.target, request.http_version
+        self._access_log.record(self._client, method, target, version, status, bytes_sent, 0.0)
 
     def closed(self, reason: EndReason) -> None:
         """Note the end of the connection."""
