@@ -1,8 +1,8 @@
 """Runs a coroutine on an event loop of its own, with an executor of its own, and ends both.
 
 Rules:
-    The end is bounded: a thread that never returns must not hold up the process. asyncio's own
-    runner would wait five minutes for it.
+    The end is bounded: a thread that never returns, or a task that is not to be cancelled, must not
+    hold it up. asyncio's own runner would wait five minutes for the one, for ever for the other.
 """
 
 import asyncio
@@ -11,10 +11,14 @@ import logging
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from serverkit_worker.loops import new_event_loop
 
 logger = logging.getLogger("serverkit.error")
+
+# How long tasks that are cancelled may take to clean up.
+CANCELLED_S: Final = 1.0
 
 
 def run_in_own_loop[T](
@@ -35,16 +39,30 @@ def run_in_own_loop[T](
         executor_name: its threads' names start so.
         shutdown_timeout_s: how long they may take to finish what they do.
     """
-    factory = functools.partial(new_event_loop, loop)
-    with asyncio.Runner(loop_factory=factory) as runner:
-        executor = ThreadPoolExecutor(executor_threads or None, thread_name_prefix=executor_name)
-        runner.get_loop().set_default_executor(executor)
-        try:
-            return runner.run(main)
-        finally:
-            # The runner waits for the default executor: let that be one without threads.
-            runner.get_loop().set_default_executor(ThreadPoolExecutor(1))
-            _retire(executor, shutdown_timeout_s)
+    runner = asyncio.Runner(loop_factory=functools.partial(new_event_loop, loop))
+    try:
+        own = runner.get_loop()
+    except BaseException:
+        main.close()
+        raise
+    executor = ThreadPoolExecutor(executor_threads or None, thread_name_prefix=executor_name)
+    own.set_default_executor(executor)
+    try:
+        return runner.run(main)
+    finally:
+        # The runner waits for the default executor: let that be one without threads.
+        own.set_default_executor(ThreadPoolExecutor(1))
+        _retire(executor, shutdown_timeout_s)
+        _close(runner, own)
+
+
+def _close(runner: asyncio.Runner, loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel the tasks that are left and close the loop, also if they do not heed it."""
+    loop.call_later(CANCELLED_S, loop.stop)
+    try:
+        runner.close()
+    except RuntimeError as exc:
+        logger.warning("A task goes on although it was cancelled; it is left behind: %s", exc)
 
 
 def _retire(executor: ThreadPoolExecutor, timeout_s: float) -> None:

@@ -145,6 +145,8 @@ class Serving:
             connection.abort()
         for task in list(self.tasks):
             task.cancel()
+        if self._all_gone is not None:
+            self._all_gone.set()  # Nobody waits for those who do not heed it.
 
     def is_idle(self) -> bool:
         """Return whether no connection is served and no call is under way. Threads: any."""

@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import socket
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, Literal
 
 from serverkit_worker import hooks
 from serverkit_worker.access_log import AccessLog
@@ -83,6 +84,7 @@ class Worker:
         self._lock = threading.Lock()  # Guards what follows, which other threads set.
         self._drain_wanted = False
         self._stop_wanted = False
+        self._abort_wanted = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._serving: Serving | None = None
         self._stopping: asyncio.Event | None = None
@@ -109,7 +111,7 @@ class Worker:
         """
         with self._lock:
             self._drain_wanted = True
-        self._call_in_loop(self._begin_drain)
+        self._call_in_loop(functools.partial(self._begin_drain, "reload"))
 
     def shutdown(self) -> None:
         """Drain, then let `run` return: when the last connection is gone, or at the deadline.
@@ -125,7 +127,7 @@ class Worker:
     def abort(self) -> None:
         """Cut every connection off and let `run` return. What was under way is lost."""
         with self._lock:
-            self._stop_wanted = True
+            self._stop_wanted = self._abort_wanted = True
         self._call_in_loop(self._abort)
 
     def run(self) -> None:
@@ -149,7 +151,8 @@ class Worker:
         try:
             if not await self._call_startup_hook():
                 return
-            servers = [await self._listen(loop, sock) for sock in self._sockets]
+            for sock in self._sockets:
+                servers.append(await self._listen(loop, sock))  # noqa: PERF401  closed if one fails
             self._watch_shutdown_event()
             if self._ready is not None:
                 self._ready()
@@ -174,7 +177,7 @@ class Worker:
             scheme="http" if self._ssl_context is None else "https",
         )
         with self._lock:
-            if self._loop is not None:
+            if self._serving is not None:
                 raise RuntimeError("a worker serves once: make another one")
             self._loop, self._serving, self._stopping = loop, serving, stopping
             serving.draining = self._drain_wanted
@@ -186,16 +189,18 @@ class Worker:
         """Accept connections from a duplicate of a socket, which asyncio may close."""
         own = sock.dup()
         own.setblocking(False)  # noqa: FBT003  the standard library's signature
-        backlog, context = self._config.backlog, self._ssl_context
-        if own.family != socket.AF_UNIX:
-            return await loop.create_server(
-                self._connection, sock=own, backlog=backlog, ssl=context
-            )
-        # Since 3.13 asyncio would unlink the path, which is its owner's to do.
-        keep: dict[str, Any] = {} if sys.version_info < (3, 13) else {"cleanup_socket": False}
-        return await loop.create_unix_server(
-            self._connection, sock=own, backlog=backlog, ssl=context, **keep
-        )
+        how: dict[str, Any] = {"backlog": self._config.backlog, "ssl": self._ssl_context}
+        create: Callable[..., Awaitable[asyncio.Server]] = loop.create_server
+        if own.family == socket.AF_UNIX:
+            create = loop.create_unix_server
+            if sys.version_info >= (3, 13):
+                # Or else asyncio would unlink the path, which is its owner's to do.
+                how["cleanup_socket"] = False
+        try:
+            return await create(self._connection, sock=own, **how)
+        except BaseException:
+            own.close()
+            raise
 
     def _connection(self) -> HTTP1Connection:
         serving = self._serving
@@ -211,7 +216,7 @@ class Worker:
             logger.warning("The application failed on %s", hooks.STARTUP, exc_info=exc)
         return True
 
-    def _begin_drain(self) -> None:
+    def _begin_drain(self, reason: Literal["reload", "shutdown"]) -> None:
         """Refuse what is new, and let every connection come to its end."""
         serving = self._serving
         if serving is None or serving.draining:
@@ -220,14 +225,14 @@ class Worker:
         scope = {
             "type": hooks.DRAINING,
             "worker_id": self._worker_id,
-            "reason": "shutdown" if self._stop_wanted else "reload",
+            "reason": reason,
             "timeout": self._config.shutdown_timeout,
         }
         hook = hooks.call_hook(self._app, scope, timeout_s=DRAINING_HOOK_S)
         serving.add_task(serving.loop.create_task(hook))
 
     def _begin_stop(self) -> None:
-        self._begin_drain()
+        self._begin_drain("shutdown")
         if self._stopping is not None:
             self._stopping.set()
 
@@ -241,7 +246,9 @@ class Worker:
 
     async def _drain(self, serving: Serving) -> None:
         """Wait for the last connection and the last call of the application, up to the deadline."""
-        self._begin_drain()
+        if self._abort_wanted:
+            return
+        self._begin_drain("shutdown")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._config.shutdown_timeout):
                 await serving.idle()
@@ -250,7 +257,7 @@ class Worker:
         """End what has not ended by itself, and say so."""
         unfinished = len(serving.tasks)
         if unfinished:
-            self.unfinished_count = unfinished
+            self.unfinished_count = max(self.unfinished_count, unfinished)
             logger.warning("Cut off with requests under way: %d", unfinished)
         serving.abort()
 
