@@ -134,7 +134,7 @@ def test_lets_off_who_does_not_know_the_scope(
     app: ASGIApp, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In mode auto an application that knows only requests is served, and the log says so."""
-    with caplog.at_level(logging.INFO, "serverkit"):
+    with caplog.at_level(logging.DEBUG, "serverkit"):
         run(app)
     assert any("no lifespan" in record.getMessage() for record in caplog.records)
 
