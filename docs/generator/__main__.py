@@ -5,16 +5,29 @@ With `--check` it writes nothing, shows what would change, and ends with 1 where
 
 import difflib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from docs.generator.cli_page import cli_page
+from docs.generator.module_list import module_list
 from docs.generator.parts import replace_parts
 from docs.generator.settings_page import settings_page
-from docs.generator.state_tables import PARTS
+from docs.generator.state_tables import (
+    connection_phases,
+    reading_states,
+    response_order,
+    writing_states,
+)
 
 DOCS = Path(__file__).resolve().parents[1]
 ARCHITECTURE = "design/architecture.md"
+PARTS: Mapping[str, Callable[[], str]] = {
+    "connection-phases": connection_phases,
+    "modules": module_list,
+    "reading-states": reading_states,
+    "response-order": response_order,
+    "writing-states": writing_states,
+}
 
 
 def pages() -> Iterator[tuple[Path, str]]:

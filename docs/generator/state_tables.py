@@ -3,10 +3,10 @@
 import ast
 import enum
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from docs.generator.parts import table
-from serverkit_proto.http1_writer import ALLOWED, Action, Reading, Writing
+from serverkit_proto.http1_states import ALLOWED, Action, Reading, Writing
 from serverkit_server.config import ServerConfig
 from serverkit_worker.errors import (
     TIMEOUT_HANDLER,
@@ -82,24 +82,14 @@ def _end_of(phase: Phase, reply: ErrorReply | None) -> str:
 def member_notes(kind: type[enum.Enum]) -> dict[str, str]:
     """Read the docstrings below the members of an enum from its source."""
     (cls,) = ast.parse(inspect.getsource(kind)).body
-    if not isinstance(cls, ast.ClassDef):
-        raise TypeError(f"{kind} is no class")
+    body = cls.body if isinstance(cls, ast.ClassDef) else []
     notes = {}
-    for before, after in zip(cls.body, cls.body[1:], strict=False):
-        is_member = isinstance(before, ast.Assign) and isinstance(before.targets[0], ast.Name)
-        is_note = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-        if is_member and is_note:
-            notes[before.targets[0].id] = str(after.value.value)
+    for before, after in zip(body, body[1:], strict=False):
+        match before, after:
+            case ast.Assign(targets=[ast.Name(id=name)]), ast.Expr(ast.Constant(str(note))):
+                notes[name] = note
     return notes
 
 
 def _in_order(actions: frozenset[Action]) -> list[str]:
     return [action.value for action in Action if action in actions]
-
-
-PARTS: Mapping[str, Callable[[], str]] = {
-    "response-order": response_order,
-    "reading-states": reading_states,
-    "writing-states": writing_states,
-    "connection-phases": connection_phases,
-}

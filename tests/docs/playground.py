@@ -25,10 +25,11 @@ from tests.docs.processes import WAIT_S, Program, environment, status_at
 from tests.docs.shell_lines import Command, Line, shell_lines
 
 _PORT_OPTION = re.compile(r"(--port[ =]|\bport=|SERVERKIT_PORT=)[1-9]\d*")
-_DEPLOYED = re.compile(r"(?<![\w./])/(etc|run|srv|var)/")
+_DEPLOYED = re.compile(r"(?<![\w./])/((?:etc|run|srv|var)/(?:[\w.-]+/)*)")
 _URL = "http://127.0.0.1:8000"
 _WHERE = ("--uds", "--bind", "--fd", "--port")
 _FACTORY = "from package.module import app\n\n\ndef make_app():\n    return app\n"
+_FAILURES = (AssertionError, OSError, SyntaxError, ValueError, subprocess.SubprocessError)
 _SHIM = '#!/bin/sh\nexec "{python}" -W error {module} "$@"\n'
 
 
@@ -38,6 +39,9 @@ class Playground:
     Args:
         folder: an empty folder, of a short path: unix sockets may be in it.
 
+    Attributes:
+        missing: programs that pages call and this machine lacks; their lines were not run.
+
     Owner: the test of the page, which closes it.
     """
 
@@ -46,6 +50,7 @@ class Playground:
         self._server: Program | None = None
         self._url = _URL
         self._last_output: Callable[[str], str] = lambda _wanted: ""
+        self.missing: set[str] = set()
         self._environment = environment(
             PATH=f"{folder / '.bin'}:{environment()['PATH']}",
             PYTHONDONTWRITEBYTECODE="1",
@@ -63,7 +68,7 @@ class Playground:
         for snippet in page.snippets:
             try:
                 self._run(snippet)
-            except (AssertionError, ValueError, OSError, SyntaxError) as error:
+            except _FAILURES as error:
                 raise AssertionError(f"{snippet.place}: {error}") from error
 
     def close(self) -> None:
@@ -75,15 +80,18 @@ class Playground:
 
     def _fill(self) -> None:
         """Put in what readers have: the programs, the example, and what placeholders stand for."""
-        for name in ("examples", "package", "etc", "run", "srv", "var/log", ".bin"):
-            (self._folder / name).mkdir(parents=True)
+        for name in ("examples", "package", "shop", ".bin"):
+            (self._folder / name).mkdir()
         example = ROOT / "examples" / "hello.py"
         for copy in ("examples/hello.py", "package/module.py", "module.py", "hello.py"):
             shutil.copy(example, self._folder / copy)
-        (self._folder / "shop").mkdir()
         (self._folder / "shop" / "web.py").write_text(_FACTORY)
         (self._folder / "production.toml").write_text('log_level = "warning"\n')
-        shims = {"python": "", "serverkit": "-m serverkit", "pytest": "-m pytest -p no:cacheprovider"}
+        shims = {
+            "python": "",
+            "serverkit": "-m serverkit",
+            "pytest": "-m pytest -p no:cacheprovider",
+        }
         for name, module in shims.items():
             shim = self._folder / ".bin" / name
             shim.write_text(_SHIM.format(python=sys.executable, module=module))
@@ -109,7 +117,12 @@ class Playground:
     def _localised(self, text: str) -> str:
         """Turn ports and places to this machine."""
         text = _PORT_OPTION.sub(r"\g<1>0", text)
-        return _DEPLOYED.sub(lambda found: f"{self._folder}/{found[1]}/", text)
+        return _DEPLOYED.sub(self._made, text)
+
+    def _made(self, found: re.Match[str]) -> str:
+        folder = self._folder / found[1]
+        folder.mkdir(parents=True, exist_ok=True)
+        return f"{folder}/"
 
     # Python
 
@@ -137,12 +150,19 @@ class Playground:
             for command in line.commands:
                 check_pip(command.words)
                 self._check_nox(command)
-            if not line.may_run:
+            absent = {each.program for each in line.commands if not self._find(each.program)}
+            if line.may_run and absent:
+                self.missing |= absent
+                self._last_output = lambda wanted: wanted
+            if absent or not line.may_run:
                 continue
             if line.commands[0].serves and len(line.commands) == 1:
                 self._serve(line.commands[0], wanted)
             else:
                 self._run_line(line, wanted)
+
+    def _find(self, program: str) -> str | None:
+        return shutil.which(program, path=self._environment["PATH"])
 
     def _check_nox(self, command: Command) -> None:
         words = list(command.words)
@@ -220,14 +240,13 @@ class Playground:
             json.loads(line)
 
     def _load_toml(self, snippet: Snippet, text: str) -> None:
-        name = snippet.title or "serverkit.toml"
-        folder = self._folder if snippet.title else self._folder / ".loaded"
-        folder.mkdir(exist_ok=True)
-        (folder / name).write_text(text)
+        path = self._folder / self._localised(snippet.title or ".loaded/serverkit.toml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
         settings = tomllib.loads(text)
-        if name in ("serverkit.toml", "pyproject.toml"):
-            found = load(ServerConfig, config_file=folder / name, environ={})
+        if path.name in ("serverkit.toml", "pyproject.toml"):
+            found = load(ServerConfig, config_file=path, environ={})
             layers = {source.layer for source in found.sources.values()}
             assert "file" in layers, "nothing in it is a setting"
         else:
-            assert settings.get("version") == 1, f"{name} is no configuration of logging"
+            assert settings.get("version") == 1, f"{path.name} is no configuration of logging"

@@ -8,7 +8,7 @@ import pytest
 from docs.generator.__main__ import main, pages
 from docs.generator.parts import replace_parts, table
 from docs.generator.state_tables import DEADLINES, member_notes
-from serverkit_proto.http1_writer import Reading
+from serverkit_proto.http1_states import Reading
 from serverkit_worker.phases import Phase
 from tests.docs.pages import ROOT
 from tests.docs.processes import WAIT_S

@@ -64,6 +64,6 @@ def test_a_broken_link_is_seen(target: str) -> None:
 )
 def test_anchors_are_made_as_hosts_make_them(heading: str, anchor: str) -> None:
     """Lower case, hyphens for spaces, no punctuation; the second of a name has a number."""
-    page = parse_page(INDEX, f"# {heading}\n\n## {heading}\n\n<a id=\"own\"></a>\n")
+    page = parse_page(INDEX, f'# {heading}\n\n## {heading}\n\n<a id="own"></a>\n')
 
     assert page.anchors == {anchor, f"{anchor}-1", "own"}

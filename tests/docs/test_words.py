@@ -1,0 +1,71 @@
+"""What pages call by name exists: settings, flags, variables, error codes, exceptions."""
+
+import re
+
+import click
+import pytest
+
+import serverkit_proto
+import serverkit_server
+import serverkit_worker
+from serverkit_cli.main import cli
+from serverkit_proto.errors import REFUSALS
+from serverkit_server.config import ServerConfig
+from serverkit_server.load import CONFIG_VARIABLE, ENV_FILE_VARIABLE, variable_of
+from serverkit_server.setting_types import setting_types
+from tests.docs.pages import ROOT, page_files
+
+PAGES = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in page_files()}
+INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+UPPER_NAME = re.compile(r"SERVERKIT_[A-Z0-9_]+\b")
+FLAG = re.compile(r"--[a-z][a-z0-9-]+")
+LIKE_A_SETTING = re.compile(
+    r"[a-z]+(?:_[a-z]+)*_(?:config|connections|file|format|level|log|permissions|size|timeout)"
+)
+ERROR = re.compile(r"\b[A-Z]\w*(?:Error|Disconnected)\b")
+
+DOCUMENTED = set(UPPER_NAME.findall(PAGES["docs/reference/error-codes.md"]))
+VARIABLES = {variable_of(name) for name in setting_types(ServerConfig)}
+UPPER_NAMES = DOCUMENTED | set(REFUSALS) | VARIABLES | {CONFIG_VARIABLE, ENV_FILE_VARIABLE}
+# Of other programs.
+FOREIGN_FLAGS = {"--strict", "--quick", "--help", "--latest", "--check"}
+FOREIGN_NAMES = {"keepalive_timeout"}
+
+
+def flags_of(command: click.Command) -> set[str]:
+    """Give every flag of a command and of those below it."""
+    own = {flag for each in command.params for flag in (*each.opts, *each.secondary_opts)}
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    return own.union(*map(flags_of, below))
+
+
+def unknown_words(text: str) -> set[str]:
+    """Find the names in a page that nothing has."""
+    inline = [found[1] for found in INLINE.finditer(FENCED.sub("", text))]
+    ours = (serverkit_proto, serverkit_worker, serverkit_server)
+    public = {name for package in ours for name in package.__all__} | {"OSError", "RuntimeError"}
+    flags = {flag for code in inline for flag in FLAG.findall(code)}
+    settings = {code for code in inline if LIKE_A_SETTING.fullmatch(code)}
+    errors = {name for code in inline if ERROR.fullmatch(code) for name in [code]}
+    return (
+        (set(UPPER_NAME.findall(text)) - UPPER_NAMES)
+        | (flags - flags_of(cli) - FOREIGN_FLAGS)
+        | (settings - set(setting_types(ServerConfig)) - FOREIGN_NAMES)
+        | (errors - public)
+    )
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_names_exist(name: str) -> None:
+    """Every error code, variable, flag, setting and exception of ours that a page names exists."""
+    assert unknown_words(PAGES[name]) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["SERVERKIT_PRT", "`--prot 8000`", "`request_time_timeout`", "`StartError`"],
+)
+def test_a_wrong_name_is_seen(text: str) -> None:
+    """A misspelt name of each kind is found."""
+    assert len(unknown_words(f"say {text} and see")) == 1
