@@ -21,6 +21,7 @@ def fields(read: Read, lines: bytes) -> list[tuple[bytes, bytes]]:
         (b"X-A: \t \r\n", (b"x-a", b"")),
         (b"X-A: \t b \t c \t \r\n", (b"x-a", b"b \t c")),
         (b"X-A: b\t\r\n", (b"x-a", b"b")),
+        (b"X-A: b \r\n", (b"x-a", b"b")),
         (b"X-A: b: c:\r\n", (b"x-a", b"b: c:")),
         (b"X-A: \xc3\xa4\xff\r\n", (b"x-a", b"\xc3\xa4\xff")),
         (b"!#$%&'*+-.^_`|~09: b\r\n", (b"!#$%&'*+-.^_`|~09", b"b")),
@@ -97,6 +98,8 @@ def test_a_head_that_does_not_end_is_431(read: Read) -> None:
     assert read(LINE + b"A: " + b"b" * 1000, max_header_size=500).code == "HEADERS_TOO_LARGE"
     assert read(b"GET /" + b"a" * 1000, max_header_size=500).code == "HEADERS_TOO_LARGE"
     assert read(b"G" * 1000, max_header_size=500).code == "HEADERS_TOO_LARGE"
+    assert read(b"G" * 500, max_header_size=500).code == "HEADERS_TOO_LARGE"
+    assert read(b"G" * 499, max_header_size=500).code is None
 
 
 def test_the_size_counts_for_each_head_alone(read: Read) -> None:

@@ -80,6 +80,7 @@ def test_chunks_are_the_content(read: Read, body: bytes, content: bytes) -> None
         (b"5\r\nhello!\r\n0\r\n\r\n", "BAD_CHUNK_END"),
         (b"5\r\nhell\r\n0\r\n\r\n", "BAD_CHUNK_END"),
         (b"5\r\nhello\n0\r\n\r\n", "BAD_CHUNK_END"),
+        (b"5\r\nhello\r\r", "BAD_CHUNK_END"),
         (b"5\r\nhello\rX0\r\n\r\n", "BAD_CHUNK_END"),
         (b"5\r\nhello0\r\n\r\n", "BAD_CHUNK_END"),
     ],
@@ -143,3 +144,5 @@ def test_the_largest_trailer_section_is_read(read: Read) -> None:
     longer = b"X-A: " + b"a" * 492 + b"\r\n"
     outcome = read(HEAD + b"0\r\n" + longer + b"\r\n", max_header_size=500)
     assert outcome.code == "TRAILERS_TOO_LARGE"
+    assert read(HEAD + b"0\r\n" + b"a" * 500, max_header_size=500).code == "TRAILERS_TOO_LARGE"
+    assert read(HEAD + b"0\r\n" + b"a" * 499, max_header_size=500).code is None

@@ -40,6 +40,7 @@ type Connect = Callable[..., HTTPConnection]
         (b"1.1", b"Connection: x, close\r\n", False),
         (b"1.1", b"Connection: keep-alive,\tclose ,x\r\n", False),
         (b"1.1", b"Connection: x\r\nX: y\r\nConnection: close\r\n", False),
+        (b"1.1", b"Connection: close\r\nX: y\r\nConnection: x\r\n", False),
         (b"1.1", b"Connection: closed, xclose, close-x\r\n", True),
         (b"1.1", b"X-Connection: close\r\n", True),
         (b"1.0", b"", False),
@@ -176,6 +177,15 @@ class TestExpect:
         connection.next_event()
         connection.send_continue()
         assert sent(connection) == b""
+
+    def test_a_body_that_is_here_ends_nothing(self, connect: Connect) -> None:
+        """A client that did not wait may go on after a response that came first."""
+        connection = connect(self.POST + b"hello" + GET)
+        connection.next_event()
+        connection.send_response(OK, b"ok")
+        assert connection.keep_alive
+        assert connection.next_event() == BodyReceived(b"hello", more=False)
+        assert isinstance(connection.next_event(), RequestReceived)
 
     def test_not_after_the_response(self, connect: Connect) -> None:
         """With the response started there is nothing to continue."""

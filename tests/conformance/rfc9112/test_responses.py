@@ -347,6 +347,32 @@ def test_without_a_request_only_a_final_response(engine: Http1Engine, *, closing
             connection.send_response(head(408), b"")
 
 
+def test_nothing_is_left_of_the_response_before(engine: Http1Engine) -> None:
+    """After HEAD, HTTP/1.0 and trailers, a plain GET gets what it would have got alone."""
+    connection = new_connection(ProtoConfig(http1=engine))
+
+    def stream(request: bytes, *, trailers: bool = False) -> bytes:
+        connection.receive_data(request)
+        assert connection.next_event() is not None
+        connection.start_response(UNDECLARED, trailers=trailers)
+        connection.send_body(b"ok", more=False)
+        if trailers:
+            connection.send_trailers(())
+        assert connection.response_complete
+        return sent(connection)
+
+    plain = stream(b"GET" + HOST)
+    assert plain.endswith(b"transfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")
+    for before in (b"HEAD" + HOST, b"HEAD" + OLD):
+        assert stream(before) != plain
+        assert stream(b"GET" + HOST) == plain
+    stream(b"GET" + HOST, trailers=True)
+    connection.receive_data(b"HEAD" + HOST)
+    connection.next_event()
+    connection.send_response(OK, b"")
+    assert connection.response_complete
+
+
 def test_one_request_has_one_response(engine: Http1Engine) -> None:
     """A second response, or a part of one, is an error."""
     connection = asked(engine, b"GET" + HOST)

@@ -101,7 +101,6 @@ class ResponseWriter:
                 self._out.append(start + body)
             else:
                 self._out += (start, body)
-            self._plain = False
             self._writing = _IDLE
             self._reading = _HEAD
             return None
@@ -275,7 +274,6 @@ class ResponseWriter:
             extra += b"connection: keep-alive\r\n"
         self._out.append(b"%b%b\r\n" % (head.block, extra))
         self._plain = False
-        self._truncated = False
 
     def _write_chunk(self, data: bytes) -> None:
         if len(data) < LARGE:
