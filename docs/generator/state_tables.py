@@ -3,6 +3,7 @@
 import ast
 import enum
 import inspect
+import itertools
 from collections.abc import Mapping
 
 from docs.generator.parts import table
@@ -84,7 +85,7 @@ def member_notes(kind: type[enum.Enum]) -> dict[str, str]:
     (cls,) = ast.parse(inspect.getsource(kind)).body
     body = cls.body if isinstance(cls, ast.ClassDef) else []
     notes = {}
-    for before, after in zip(body, body[1:], strict=False):
+    for before, after in itertools.pairwise(body):
         match before, after:
             case ast.Assign(targets=[ast.Name(id=name)]), ast.Expr(ast.Constant(str(note))):
                 notes[name] = note

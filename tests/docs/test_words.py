@@ -13,6 +13,7 @@ from serverkit_proto.errors import REFUSALS
 from serverkit_server.config import ServerConfig
 from serverkit_server.load import CONFIG_VARIABLE, ENV_FILE_VARIABLE, variable_of
 from serverkit_server.setting_types import setting_types
+from tests.docs.deployment_files import NGINX_DIRECTIVES
 from tests.docs.pages import ROOT, page_files
 
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in page_files()}
@@ -30,7 +31,6 @@ VARIABLES = {variable_of(name) for name in setting_types(ServerConfig)}
 UPPER_NAMES = DOCUMENTED | set(REFUSALS) | VARIABLES | {CONFIG_VARIABLE, ENV_FILE_VARIABLE}
 # Of other programs.
 FOREIGN_FLAGS = {"--strict", "--quick", "--help", "--latest", "--check"}
-FOREIGN_NAMES = {"keepalive_timeout"}
 
 
 def flags_of(command: click.Command) -> set[str]:
@@ -51,7 +51,7 @@ def unknown_words(text: str) -> set[str]:
     return (
         (set(UPPER_NAME.findall(text)) - UPPER_NAMES)
         | (flags - flags_of(cli) - FOREIGN_FLAGS)
-        | (settings - set(setting_types(ServerConfig)) - FOREIGN_NAMES)
+        | (settings - set(setting_types(ServerConfig)) - NGINX_DIRECTIVES)
         | (errors - public)
     )
 
