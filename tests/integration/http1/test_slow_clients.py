@@ -6,12 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.conftest import Serve
-from tests.support.engines import ON_EVERY_ENGINE_AND_LOOP
 from tests.support.probe import Probe, fresh_name, request
 from tests.support.raw_client import RawClient
 from tests.support.server_process import WAIT_S, ServerProcess
-
-pytestmark = ON_EVERY_ENGINE_AND_LOOP
 
 PHASE_S = 1.0
 """What each phase may take at most in these tests."""

@@ -111,7 +111,11 @@ async def pathsend(request: Request) -> None:
     """Send the file at ?path."""
     length = request.query.get("length")
     await request.start(headers=[(b"content-length", length.encode())] if length else [])
-    await request.send({"type": "http.response.pathsend", "path": request.query["path"]})
+    try:
+        await request.send({"type": "http.response.pathsend", "path": request.query["path"]})
+    except OSError:
+        request.note("refused")
+        raise
     request.note("sent")
 
 
