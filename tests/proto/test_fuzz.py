@@ -1,6 +1,6 @@
 """No bytes from a peer raise anything but the error that is for them."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serverkit_proto.config import ProtoConfig
@@ -11,7 +11,7 @@ from serverkit_proto.http1_target import split_target
 from tests.proto.driving import drive
 from tests.proto.streams import BAD, PIECES
 
-MORE = settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+MORE = settings(max_examples=500)
 NONSENSE = st.one_of(st.binary(max_size=300), st.lists(PIECES, max_size=30).map(b"".join))
 
 
