@@ -188,7 +188,7 @@ class HTTPExchange:
         """Call the application once and see to its response. Whatever it raises ends here."""
         try:
             await self._app(self.scope, self.receive, self.send)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, GeneratorExit):  # The latter: it is left behind unfinished.
             raise
         except BaseException as exc:  # noqa: BLE001  any failure, SystemExit too, is one request's
             self._failed(exc)
