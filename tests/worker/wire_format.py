@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 
 
+class IncompleteError(AssertionError):
+    """There is no complete response."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """One response; names are lower case."""
@@ -39,6 +43,14 @@ def responses(data: bytes, *, method: str = "GET") -> list[Response]:
     return found
 
 
+def first(data: bytes, *, method: str = "GET") -> tuple[Response, bytes] | None:
+    """Return the first response and what follows it; None while it is not complete."""
+    try:
+        return _response(data, method)
+    except IncompleteError:
+        return None
+
+
 def only(data: bytes, *, method: str = "GET") -> Response:
     """Return the one response that `data` is."""
     (response,) = responses(data, method=method)
@@ -47,7 +59,8 @@ def only(data: bytes, *, method: str = "GET") -> Response:
 
 def _response(data: bytes, method: str) -> tuple[Response, bytes]:
     head, found, rest = data.partition(b"\r\n\r\n")
-    assert found, f"no complete head: {data!r}"
+    if not found:
+        raise IncompleteError(f"no complete head: {data!r}")
     status_line, *lines = head.split(b"\r\n")
     version, status, _ = status_line.split(b" ", 2)
     assert version == b"HTTP/1.1"
@@ -60,7 +73,8 @@ def _response(data: bytes, method: str) -> tuple[Response, bytes]:
         body, trailers, rest = _chunks(rest)
     elif b"content-length" in values:
         length = int(values[b"content-length"])
-        assert len(rest) >= length, f"{len(rest)} bytes of {length}"
+        if len(rest) < length:
+            raise IncompleteError(f"{len(rest)} bytes of {length}")
         body, rest = rest[:length], rest[length:]
     else:
         body, rest = rest, b""
@@ -71,15 +85,19 @@ def _chunks(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]], bytes]:
     body = b""
     while True:
         size_line, found, data = data.partition(b"\r\n")
-        assert found, "no chunk size"
+        if not found:
+            raise IncompleteError("no chunk size")
         size = int(size_line, 16)
         if not size:
             break
+        if len(data) < size + 2:
+            raise IncompleteError("a chunk does not end")
         body += data[:size]
         assert data[size : size + 2] == b"\r\n", "a chunk does not end"
         data = data[size + 2 :]
     section, found, rest = (b"\r\n" + data).partition(b"\r\n\r\n")
-    assert found, "the trailer section does not end"
+    if not found:
+        raise IncompleteError("the trailer section does not end")
     return body, _fields(section.split(b"\r\n")[1:]), rest
 
 
