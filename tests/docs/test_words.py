@@ -13,6 +13,7 @@ from serverkit_proto.errors import REFUSALS
 from serverkit_server.config import ServerConfig
 from serverkit_server.load import CONFIG_VARIABLE, ENV_FILE_VARIABLE, variable_of
 from serverkit_server.setting_types import setting_types
+from serverkit_worker.errors import ERROR_REPLIES
 from tests.docs.deployment_files import NGINX_DIRECTIVES
 from tests.docs.pages import ROOT, page_files
 
@@ -29,6 +30,10 @@ ERROR = re.compile(r"\b[A-Z]\w*(?:Error|Disconnected)\b")
 DOCUMENTED = set(UPPER_NAME.findall(PAGES["docs/reference/error-codes.md"]))
 VARIABLES = {variable_of(name) for name in setting_types(ServerConfig)}
 UPPER_NAMES = DOCUMENTED | set(REFUSALS) | VARIABLES | {CONFIG_VARIABLE, ENV_FILE_VARIABLE}
+STATUSES = {
+    each: reply.status for table in (REFUSALS, ERROR_REPLIES) for each, reply in table.items()
+}
+STATUS_ROW = re.compile(r"^\|[^|]+\| (\d{3}[^|]*) \| (`SERVERKIT_[^|]+) \|$", re.MULTILINE)
 # Of other programs.
 FOREIGN_FLAGS = {"--strict", "--quick", "--help", "--latest", "--check"}
 
@@ -60,6 +65,29 @@ def unknown_words(text: str) -> set[str]:
 def test_names_exist(name: str) -> None:
     """Every error code, variable, flag, setting and exception of ours that a page names exists."""
     assert unknown_words(PAGES[name]) == set()
+
+
+def wrong_statuses(text: str) -> list[str]:
+    """Find the rows of a table that give a code another status than the server does."""
+    return [
+        f"{code}: {STATUSES[code]}, not {statuses}"
+        for statuses, codes in STATUS_ROW.findall(text)
+        for code in UPPER_NAME.findall(codes)
+        if str(STATUSES[code]) not in statuses
+    ]
+
+
+def test_statuses_are_right() -> None:
+    """Each row on what of HTTP is refused has the status of its code."""
+    assert wrong_statuses(PAGES["docs/guides/http.md"]) == []
+
+
+def test_a_wrong_status_is_seen() -> None:
+    """A row with another status is found."""
+    row = "| a | 400 | `SERVERKIT_PARSE_CONNECT` |"
+
+    assert len(STATUS_ROW.findall(PAGES["docs/guides/http.md"])) > 15
+    assert wrong_statuses(row) == ["SERVERKIT_PARSE_CONNECT: 501, not 400"]
 
 
 @pytest.mark.parametrize(
