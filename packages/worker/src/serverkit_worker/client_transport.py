@@ -18,6 +18,7 @@ if sys.platform == "linux":
 
 # SO_LINGER on, for no time: closing then resets the connection.
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+_TCP_FAMILIES: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
 
 class ClientTransport:
@@ -35,6 +36,11 @@ class ClientTransport:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.transport = transport
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family in _TCP_FAMILIES:
+            # asyncio does so only where the listening socket was made with IPPROTO_TCP by name.
+            # Else each small write but the first would wait for the client's delayed ACK.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.write_paused = False
         self.read_paused = False
         self._unread_bytes = 0
