@@ -176,6 +176,28 @@ def test_a_unix_socket_cannot_be_reset(runner: asyncio.Runner) -> None:
         runner.run(reset())
 
 
+@pytest.mark.parametrize("proto", [0, socket.IPPROTO_TCP])
+def test_small_writes_do_not_wait_for_each_other(runner: asyncio.Runner, proto: int) -> None:
+    """However the listening socket was made: the pieces of a stream leave as they come."""
+
+    async def look() -> int:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM, proto) as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            with socket.create_connection(listener.getsockname(), timeout=WAIT_S):
+                ours, _ = listener.accept()
+                loop = asyncio.get_running_loop()
+                transport, _ = await loop.connect_accepted_socket(asyncio.Protocol, ours)
+                sock = ClientTransport(transport).transport.get_extra_info("socket")
+                option = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                transport.abort()
+                await turns()
+        return int(option)
+
+    with runner:
+        assert runner.run(look()) != 0
+
+
 def test_what_the_kernel_holds_counts_as_unread(runner: asyncio.Runner) -> None:
     """A slow client reads for long before it takes the next from us."""
 

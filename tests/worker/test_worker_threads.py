@@ -1,0 +1,186 @@
+"""Several workers in threads of one process share an application, a collector and a log output."""
+
+import os
+import sys
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from serverkit_worker.access_log import AccessLog, LoggerAccessLog, StreamAccessLog
+from serverkit_worker.asgi import Receive, Scope, Send
+from serverkit_worker.collectors import BufferedCollector
+from serverkit_worker.config import WorkerConfig
+from serverkit_worker.lifecycle_events import (
+    ConnectionCompleted,
+    ConnectionOpened,
+    LifecycleEvent,
+    RequestStarted,
+    ResponseCompleted,
+    StreamClosed,
+    StreamOpened,
+)
+from serverkit_worker.log_output import LogOutput
+from tests.worker.driving import CHUNKED, GET, START, chunk, post
+from tests.worker.running import WAIT_S, RunningWorker, eventually
+
+WORKERS = 4
+CLIENTS = 8
+ROUNDS = 125
+# In each round: two plain requests, one with a body, one whose response is a stream.
+REQUESTS = CLIENTS * ROUNDS * 4
+
+
+class SharedApp:
+    """Counts its calls, by the thread that made them, and echoes bodies."""
+
+    def __init__(self) -> None:
+        self.calls: dict[int, Counter[str]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return
+        self.calls.setdefault(threading.get_ident(), Counter())[scope["path"]] += 1
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body += message["body"]
+            more = message["more_body"]
+        if scope["path"] != "/c":
+            length = [(b"content-length", b"%d" % len(body))]
+            await send({**START, "headers": length})
+            await send({"type": "http.response.body", "body": body})
+            return
+        await send({**START, "headers": []})
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": body})
+
+
+class Counted:
+    """Counts what a buffered collector hands on."""
+
+    def __init__(self) -> None:
+        self.kinds: Counter[type[LifecycleEvent]] = Counter()
+        self.connection_ids: set[int] = set()
+        self.bytes_sent = 0
+        self.totals = 0
+        self._lock = threading.Lock()
+
+    def add(self, batch: Sequence[LifecycleEvent]) -> None:
+        """Count a batch. Any thread."""
+        with self._lock:
+            self.kinds.update(map(type, batch))
+            for event in batch:
+                if isinstance(event, ConnectionOpened):
+                    self.connection_ids.add(event.connection_id)
+                elif isinstance(event, ResponseCompleted):
+                    self.bytes_sent += event.bytes_sent
+                elif isinstance(event, ConnectionCompleted):
+                    self.totals += event.total_bytes_sent
+
+
+def talk(running: RunningWorker, number: int) -> int:
+    """Send requests on one connection after another, and return how many were right."""
+    right = 0
+    body = bytes([65 + number]) * (1 + 97 * number)
+    for _ in range(ROUNDS // 25):
+        with running.client() as client:
+            for _ in range(25):
+                client.send(GET + GET)
+                right += (client.read().body, client.read().body) == (b"", b"")
+                right += client.ask(post(body)).body == body
+                right += client.ask(CHUNKED + chunk(body) + chunk(b"")).body == body + body
+    return right
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("log_kind", ["stream", "logger"])
+def test_nothing_is_lost_or_counted_twice(
+    loop: str, log_kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Thousands of requests on several threads: responses, calls, events and lines all agree."""
+    pytest.importorskip(loop)
+    app, counted = SharedApp(), Counted()
+    collector = BufferedCollector(max_buffer_size=100, on_flush=counted.add)
+    path = tmp_path / "access.log"
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    output = LogOutput(descriptor)
+    shared = LoggerAccessLog()
+    caplog.set_level("INFO", "serverkit.access")
+
+    def log() -> AccessLog:
+        return shared if log_kind == "logger" else StreamAccessLog(output)
+
+    workers = [
+        RunningWorker(
+            app,
+            config=WorkerConfig(loop=loop),  # type: ignore[arg-type]
+            lifecycle_collector=collector,
+            access_log=log(),
+        )
+        for _ in range(WORKERS)
+    ]
+    try:
+        for worker in workers:
+            worker.start()
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            talks = [pool.submit(talk, workers[n % WORKERS], n) for n in range(CLIENTS)]
+            right = [each.result(4 * WAIT_S) for each in talks]
+        for worker in workers:
+            eventually(worker.worker.is_idle)
+    finally:
+        for worker in workers:
+            worker.__exit__(None, None, None)
+        os.close(descriptor)
+    collector.flush()
+
+    assert right == [ROUNDS * 3] * CLIENTS
+    assert sum(counts.total() for counts in app.calls.values()) == REQUESTS
+    assert len(app.calls) == WORKERS
+    connections = CLIENTS * ROUNDS // 25
+    streams = CLIENTS * ROUNDS
+    assert counted.kinds == {
+        ConnectionOpened: connections,
+        ConnectionCompleted: connections,
+        RequestStarted: REQUESTS,
+        ResponseCompleted: REQUESTS,
+        StreamOpened: streams,
+        StreamClosed: streams,
+    }
+    assert len(counted.connection_ids) == connections
+    sent = sum(3 * (1 + 97 * n) for n in range(CLIENTS)) * ROUNDS
+    assert counted.bytes_sent == counted.totals == sent
+    lines = path.read_bytes().splitlines() if log_kind == "stream" else caplog.records
+    assert len(lines) == REQUESTS
+    if log_kind == "stream":
+        assert all(line.count(b'"') == 2 for line in path.read_bytes().splitlines())
+
+
+@pytest.mark.skipif(
+    getattr(sys, "_is_gil_enabled", lambda: True)(), reason="only where threads run at once"
+)
+def test_threads_run_at_once() -> None:
+    """Serving leaves the GIL off."""
+    with RunningWorker(SharedApp()) as running, running.client() as client:
+        assert client.ask(GET).status == 200
+    assert not sys._is_gil_enabled()  # type: ignore[attr-defined]
+
+
+def test_workers_may_share_a_socket() -> None:
+    """Each connection is served by one of them."""
+    app = SharedApp()
+    with RunningWorker(app) as first, RunningWorker(app, sockets=first.sockets) as second:
+        for _ in range(50):
+            with first.client() as client:
+                assert client.ask(GET).status == 200
+        first.worker.shutdown()
+        first.join()
+        for _ in range(50):
+            with second.client() as client:
+                assert client.ask(GET).status == 200
+
+    assert sum(counts.total() for counts in app.calls.values()) == 100
