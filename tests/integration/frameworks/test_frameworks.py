@@ -17,7 +17,8 @@ FRAMEWORKS = ["fastapi", "starlette", "django", "quart", "litestar"]
 def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
     """Return a server with the application of one framework."""
     app = f"tests.integration.frameworks.{request.param}_app:app"
-    with ServerProcess(app, "--max-request-size", "10000000") as server:
+    flags = ("--max-request-size", "10000000", "--keep-alive-timeout", "60")
+    with ServerProcess(app, *flags) as server:
         yield server
         assert server.stop() == 0
     assert not server.complaints()

@@ -23,7 +23,8 @@ def engine(request: pytest.FixtureRequest) -> tuple[str, ...]:
 @contextmanager
 def shared(app: str, *flags: str) -> Iterator[ServerProcess]:
     """Run a server that many tests use, and see that it ends well after all of them."""
-    with ServerProcess(app, "--no-access-log", *flags) as server:
+    patient = ("--keep-alive-timeout", "60")  # a busy machine may let a client pause for long
+    with ServerProcess(app, "--no-access-log", *patient, *flags) as server:
         yield server
         assert server.stop(signal.SIGTERM) == 0, server.output
     assert not server.complaints()

@@ -3,10 +3,12 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from tests.support.engines import ON_EVERY_ENGINE_AND_LOOP
 from tests.support.probe import Probe, fresh_name, request
 
-pytestmark = ON_EVERY_ENGINE_AND_LOOP
+pytestmark = [ON_EVERY_ENGINE_AND_LOOP, pytest.mark.slow]
 
 SIZE = 64 * 1_048_576
 
@@ -45,7 +47,7 @@ def test_others_are_served_meanwhile(probe: Probe) -> None:
 def test_requests_are_not_read_while_answers_are_not(probe: Probe) -> None:
     """A client that pipelines and never reads is stopped long before all it has is taken."""
     with probe.connect(receive_buffer=4096) as client:
-        client.socket.settimeout(2)
+        client.socket.settimeout(1)
         body = b"x" * 1_000_000
         sent, data = 0, request("/echo", f"Content-Length: {len(body)}", method="POST") + body
         try:
@@ -61,7 +63,7 @@ def test_a_body_nobody_receives_is_not_taken(probe: Probe) -> None:
     """A client cannot send more of a body than the application is ready to receive."""
     name = fresh_name()
     with probe.connect() as client:
-        client.socket.settimeout(2)
+        client.socket.settimeout(1)
         path = f"/gated?name={name}"
         client.socket.sendall(request(path, "Transfer-Encoding: chunked", method="POST"))
         probe.notes(name, until="called")
@@ -100,7 +102,7 @@ def test_an_application_that_only_sends_leaves_room_for_others(probe: Probe) -> 
 
         reading = pool.submit(read_on)
         try:
-            for _ in range(20):
+            for _ in range(5):
                 assert probe.get("/").body == b"hello"
                 assert not reading.done()
         finally:

@@ -2,17 +2,22 @@
 
 import signal
 
+import pytest
+
 from tests.integration.conftest import Serve
 from tests.support.probe import Probe, request
 
+pytestmark = pytest.mark.slow
+
 APP = "tests.support.apps.probe:app"
+PATIENT = ("--keep-alive-timeout", "60")
 
 
 def test_connections_beyond_the_limit_are_told_to_come_again(
     serve: Serve, engine: tuple[str, ...]
 ) -> None:
     """With max_connections open the next gets 503 and Retry-After; the others don't notice."""
-    probe = Probe(serve(APP, *engine, "--max-connections", "2"))
+    probe = Probe(serve(APP, *engine, *PATIENT, "--max-connections", "2"))
     with probe.connect() as first, probe.connect() as second:
         for client in (first, second):
             client.send(request())
@@ -33,7 +38,7 @@ def test_requests_beyond_the_limit_are_told_to_come_again(
     serve: Serve, engine: tuple[str, ...]
 ) -> None:
     """With limit_concurrency requests in work the next gets 503, and is served when one ended."""
-    probe = Probe(serve(APP, *engine, "--limit-concurrency", "2"))
+    probe = Probe(serve(APP, *engine, *PATIENT, "--limit-concurrency", "2"))
     with probe.connect() as first, probe.connect() as second:
         for client in (first, second):
             client.send(request("/gated-stream?name=x"))
@@ -50,7 +55,7 @@ def test_requests_beyond_the_limit_are_told_to_come_again(
 
 def test_idle_connections_are_no_requests_in_work(serve: Serve, engine: tuple[str, ...]) -> None:
     """Connections that wait between requests do not count for limit_concurrency."""
-    probe = Probe(serve(APP, *engine, "--limit-concurrency", "1"))
+    probe = Probe(serve(APP, *engine, *PATIENT, "--limit-concurrency", "1"))
     with probe.connect() as first, probe.connect() as second:
         for client in (first, second, first, second):
             client.send(request())
@@ -59,7 +64,7 @@ def test_idle_connections_are_no_requests_in_work(serve: Serve, engine: tuple[st
 
 def test_a_connection_ends_after_its_last_request(serve: Serve, engine: tuple[str, ...]) -> None:
     """The last of max_requests_per_connection says close, and nothing behind it is served."""
-    probe = Probe(serve(APP, *engine, "--max-requests-per-connection", "3"))
+    probe = Probe(serve(APP, *engine, *PATIENT, "--max-requests-per-connection", "3"))
     with probe.connect() as client:
         client.send(request() * 2)
         assert [client.read_answer().closes for _ in range(2)] == [False, False]

@@ -12,7 +12,7 @@ from tests.support.probe import Probe, fresh_name, request
 from tests.support.raw_client import ConnectionEnded, RawClient
 from tests.support.server_process import WAIT_S
 
-pytestmark = ON_EVERY_LOOP
+pytestmark = [ON_EVERY_LOOP, pytest.mark.slow]
 
 APP = "tests.support.apps.probe:app"
 LONG = ("--shutdown-timeout", "60", "--keep-alive-timeout", "60")
@@ -136,7 +136,7 @@ def test_a_second_signal_ends_at_once(serve: Serve, engine: tuple[str, ...]) -> 
 @pytest.mark.parametrize("path", ["/gated", "/gated-stream", "/work-after", "/outrun?megabytes=64"])
 def test_a_drain_is_bounded(serve: Serve, engine: tuple[str, ...], path: str) -> None:
     """What does not end within --shutdown-timeout is cut, and reported."""
-    probe = Probe(serve(APP, *engine, "--shutdown-timeout", "1", "--write-timeout", "60"))
+    probe = Probe(serve(APP, *engine, "--shutdown-timeout", "0.5", "--write-timeout", "60"))
     name = fresh_name()
     with probe.connect(receive_buffer=4096) as client:
         client.send(request(f"{path}{'&' if '?' in path else '?'}name={name}"))
@@ -145,12 +145,12 @@ def test_a_drain_is_bounded(serve: Serve, engine: tuple[str, ...], path: str) ->
         begin = time.monotonic()
         probe.server.send_signal(signal.SIGTERM)
         assert probe.server.wait() == 1
-        assert 0.5 < time.monotonic() - begin < WAIT_S
+        assert 0.25 < time.monotonic() - begin < WAIT_S
 
 
 def test_half_a_head_does_not_hold_up_a_drain(serve: Serve, engine: tuple[str, ...]) -> None:
     """A head that does not go on is waited for no longer than --shutdown-timeout."""
-    probe = Probe(serve(APP, *engine, "--shutdown-timeout", "1", "--header-timeout", "60"))
+    probe = Probe(serve(APP, *engine, "--shutdown-timeout", "0.5", "--header-timeout", "60"))
     with probe.connect() as client:
         client.send(b"GET / HTTP/1.1\r\nHo")
         assert probe.get("/").body == b"hello"
