@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ def listening(host: str = "127.0.0.1") -> socket.socket:
 class Client:
     """One connection; every wait is bounded."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, ssl_context: ssl.SSLContext | None = None) -> None:
         family = socket.AF_INET
         if isinstance(address, str):
             family = socket.AF_UNIX
@@ -44,6 +45,8 @@ class Client:
         self.socket = socket.socket(family)
         self.socket.settimeout(WAIT_S)
         self.socket.connect(address)
+        if ssl_context is not None:
+            self.socket = ssl_context.wrap_socket(self.socket, server_hostname="localhost")
         self._received = b""
 
     def __enter__(self) -> Self:
@@ -96,6 +99,7 @@ class RunningWorker:
         lifecycle_collector: LifecycleCollector | None = None,
         access_log: AccessLog | None = None,
         sockets: list[socket.socket] | None = None,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self.sockets = sockets or [listening(host) for host in hosts or ("127.0.0.1",)]
         self._ready = threading.Event()
@@ -108,6 +112,7 @@ class RunningWorker:
             max_connections=max_connections,
             lifecycle_collector=lifecycle_collector,
             access_log=access_log,
+            ssl_context=ssl_context,
             ready=self._ready.set,
         )
         self._owns_sockets = sockets is None

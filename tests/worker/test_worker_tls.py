@@ -1,0 +1,118 @@
+"""A worker that is given a TLS context."""
+
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from serverkit_worker.asgi import Receive, Scope, Send
+from serverkit_worker.config import WorkerConfig
+from tests.worker.driving import CHUNKED, GET, chunk, hello, post
+from tests.worker.running import WAIT_S, Client, RunningWorker, eventually
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a key and a certificate for localhost."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("makes its certificate with openssl")
+    folder = tmp_path_factory.mktemp("tls")
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    subprocess.run(
+        [
+            *(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "2", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=DNS:localhost"),
+            *("-keyout", str(key), "-out", str(cert)),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=WAIT_S,
+    )
+    both = folder / "both.pem"
+    both.write_text(key.read_text() + cert.read_text())
+    return both
+
+
+class Secured(RunningWorker):
+    """A worker that speaks TLS."""
+
+    def __init__(self, app: object, certificate: Path, config: WorkerConfig) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        assert callable(app)
+        super().__init__(app, config=config, ssl_context=context)
+        self._trusted = ssl.create_default_context(cafile=str(certificate))
+
+    def client(self) -> Client:
+        """Connect by TLS."""
+        return Client(self.address, ssl_context=self._trusted)
+
+
+def test_it_serves_https(any_loop: WorkerConfig, certificate: Path) -> None:
+    """The scope says so, and who talks to whom."""
+    scopes: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scopes.append(scope)
+            await hello(scope, receive, send)
+
+    with Secured(app, certificate, any_loop) as running, running.client() as client:
+        ours = client.socket.getsockname()
+        for _ in range(3):
+            assert client.ask(GET).body == b"hello"
+
+    assert {scope["scheme"] for scope in scopes} == {"https"}
+    assert {scope["client"] for scope in scopes} == {ours}
+
+
+def test_bodies_go_both_ways(any_loop: WorkerConfig, certificate: Path) -> None:
+    """Larger than any buffer in between."""
+
+    async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        more = True
+        while more:
+            message = await receive()
+            more = message["more_body"]
+            await send({"type": "http.response.body", "body": message["body"], "more_body": more})
+
+    with Secured(echo, certificate, any_loop) as running, running.client() as client:
+        body = bytes(range(256)) * 1_000
+        assert client.ask(post(body)).body == body
+        assert client.ask(CHUNKED + chunk(body) + chunk(b"")).body == body
+
+
+def test_an_early_answer_is_read(any_loop: WorkerConfig, certificate: Path) -> None:
+    """Though TLS connections cannot be half-closed."""
+    with Secured(hello, certificate, any_loop) as running, running.client() as client:
+        response = client.ask(post(b"x", length=100_000_000))
+        assert (response.status, response.closes) == (413, True)
+
+
+@pytest.mark.parametrize("first", [b"", GET, b"\x16\x03\x01\x00\x05nope!"])
+def test_what_is_no_tls_harms_nobody_else(
+    any_loop: WorkerConfig, certificate: Path, first: bytes
+) -> None:
+    """A client that speaks something else, or leaves at once."""
+    with Secured(hello, certificate, any_loop) as running:
+        with Client(running.address) as stranger:
+            stranger.send(first)
+        with running.client() as client:
+            assert client.ask(GET).status == 200
+        eventually(running.worker.is_idle)
+
+
+def test_a_drain_ends_idle_connections(any_loop: WorkerConfig, certificate: Path) -> None:
+    """By an orderly close."""
+    with Secured(hello, certificate, any_loop) as running, running.client() as client:
+        assert client.ask(GET).status == 200
+        running.worker.shutdown()
+        assert client.read_to_end() == b""
+        running.join()
