@@ -34,6 +34,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "debug_page",
         "loops",
         "own_loop",
+        "acceptor",
         "asgi",
         "hooks",
         "scope",

@@ -6,12 +6,12 @@ import functools
 import logging
 import socket
 import ssl
-import sys
 import threading
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
 
 from serverkit_worker import hooks
+from serverkit_worker.acceptor import Acceptor
 from serverkit_worker.access_log import AccessLog
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector
@@ -147,20 +147,28 @@ class Worker:
         loop = asyncio.get_running_loop()
         stopping = asyncio.Event()
         serving = self._begin(loop, stopping)
-        servers: list[asyncio.Server] = []
+        acceptors = [
+            Acceptor(
+                loop,
+                sock,
+                self._connection,
+                backlog=self._config.backlog,
+                ssl_context=self._ssl_context,
+            )
+            for sock in self._sockets
+        ]
         try:
-            if not await self._call_startup_hook():
-                return
-            for sock in self._sockets:
-                servers.append(await self._listen(loop, sock))  # noqa: PERF401  closed if one fails
+            await self._call_startup_hook()
+            for acceptor in acceptors:
+                acceptor.start()
             self._watch_shutdown_event()
             if self._ready is not None:
                 self._ready()
             await stopping.wait()
             await self._drain(serving)
         finally:
-            for server in servers:
-                server.close()
+            for acceptor in acceptors:
+                await acceptor.close()
             await serving.ended(within_s=LINGER_S)
             self._cut_off_rest(serving)
             await self._end(serving)
@@ -185,36 +193,18 @@ class Worker:
                 stopping.set()
         return serving
 
-    async def _listen(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> asyncio.Server:
-        """Accept connections from a duplicate of a socket, which asyncio may close."""
-        own = sock.dup()
-        own.setblocking(False)  # noqa: FBT003  the standard library's signature
-        how: dict[str, Any] = {"backlog": self._config.backlog, "ssl": self._ssl_context}
-        create: Callable[..., Awaitable[asyncio.Server]] = loop.create_server
-        if own.family == socket.AF_UNIX:
-            create = loop.create_unix_server
-            if sys.version_info >= (3, 13):
-                # Or else asyncio would unlink the path, which is its owner's to do.
-                how["cleanup_socket"] = False
-        try:
-            return await create(self._connection, sock=own, **how)
-        except BaseException:
-            own.close()
-            raise
-
     def _connection(self) -> HTTP1Connection:
         serving = self._serving
         if serving is None:
             raise AssertionError("accepts only while serving")
         return HTTP1Connection(serving)
 
-    async def _call_startup_hook(self) -> bool:
-        """Tell the application that this worker starts; return whether to go on."""
+    async def _call_startup_hook(self) -> None:
+        """Tell the application that this worker starts."""
         scope = {"type": hooks.STARTUP, "worker_id": self._worker_id}
         exc = await hooks.call_hook(self._app, scope, timeout_s=self._config.startup_timeout)
         if exc is not None:
             logger.warning("The application failed on %s", hooks.STARTUP, exc_info=exc)
-        return True
 
     def _begin_drain(self, reason: Literal["reload", "shutdown"]) -> None:
         """Refuse what is new, and let every connection come to its end."""

@@ -1,0 +1,112 @@
+"""Accepting goes on whatever `accept` says."""
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from serverkit_worker.acceptor import PAUSE_S, Acceptor
+
+BOUND_S = 10.0
+
+
+class Faulty(socket.socket):
+    """A listening socket whose `accept` fails as often as it is told to."""
+
+    faults: list[OSError]
+
+    def dup(self) -> "Faulty":  # The same socket is easier to watch.
+        return self
+
+    def accept(self) -> tuple[socket.socket, object]:
+        if self.faults:
+            raise self.faults.pop()
+        return super().accept()
+
+
+class Noting(asyncio.Protocol):
+    """Counts the connections made, and closes them."""
+
+    def __init__(self, made: asyncio.Queue[str]) -> None:
+        self._made = made
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._made.put_nowait("made")
+        transport.close()
+
+
+@pytest.fixture
+def faulty() -> Iterator[Faulty]:
+    """Return a bound socket."""
+    with Faulty() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.faults = []
+        yield sock
+
+
+def connect_through(sock: Faulty) -> None:
+    """Open one connection and wait until the acceptor has made it, then close all."""
+
+    async def scene() -> None:
+        made: asyncio.Queue[str] = asyncio.Queue()
+        acceptor = Acceptor(asyncio.get_running_loop(), sock, lambda: Noting(made), backlog=8)
+        acceptor.start()
+        with socket.create_connection(sock.getsockname()[:2], BOUND_S):
+            async with asyncio.timeout(BOUND_S):
+                assert await made.get() == "made"
+        await acceptor.close()
+        await acceptor.close()
+        assert sock.fileno() == -1
+
+    asyncio.run(scene())
+
+
+def test_a_connection_that_was_aborted_costs_nothing(
+    faulty: Faulty, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next one is accepted in the same turn, and nobody is told."""
+    faulty.faults = [OSError(errno.ECONNABORTED, "aborted"), OSError(errno.EPROTO, "protocol")]
+    with caplog.at_level(logging.INFO, "serverkit.error"):
+        connect_through(faulty)
+    assert not caplog.records
+
+
+def test_a_shortage_pauses_and_is_said_once(
+    faulty: Faulty, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However long the shortage lasts, there is one line, and then the client is served."""
+    faulty.faults = [OSError(errno.EMFILE, "Too many open files") for _ in range(3)]
+    with caplog.at_level(logging.INFO, "serverkit.error"):
+        connect_through(faulty)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Cannot accept connections (Too many open files); trying again every {PAUSE_S:g} s. "
+        "Raise the limit of open files (ulimit -n), or lower max_connections."
+    ]
+
+
+def test_what_the_kernel_holds_is_accepted_at_the_end(faulty: Faulty) -> None:
+    """A connection that came before the end is not reset by it."""
+
+    async def scene() -> None:
+        made: asyncio.Queue[str] = asyncio.Queue()
+        acceptor = Acceptor(asyncio.get_running_loop(), faulty, lambda: Noting(made), backlog=8)
+        acceptor.start()
+        with socket.create_connection(faulty.getsockname()[:2], BOUND_S):
+            await acceptor.close()  # The loop has had no turn to accept in between.
+            assert made.get_nowait() == "made"
+
+    asyncio.run(scene())
+
+
+def test_an_acceptor_that_never_started_only_closes(faulty: Faulty) -> None:
+    """As when the worker could not start."""
+
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        await Acceptor(loop, faulty, asyncio.Protocol, backlog=8).close()
+        assert faulty.fileno() == -1
+
+    asyncio.run(scene())
