@@ -1,4 +1,4 @@
-"""How a running server ends: what is in work is finished, everything is bounded (DESIGN C5)."""
+"""How a running server ends: what is in work is finished, everything is bounded."""
 
 import signal
 import time

@@ -1,4 +1,4 @@
-"""Every phase of a connection ends in bounded time, however slow the client (DESIGN C9)."""
+"""Every phase of a connection ends in bounded time, however slow the client."""
 
 import time
 from collections.abc import Iterator

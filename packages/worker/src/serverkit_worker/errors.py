@@ -79,14 +79,14 @@ LIMIT_CONNECTIONS = ErrorReply(
     code="SERVERKIT_LIMIT_CONNECTIONS",
     status=503,
     message="The server has too many connections. Please try again.",
-    hint="max_connections is reached. Raise it, add workers, or look for clients that hold many.",
+    hint="max_connections is reached. Raise it, or look for clients that hold many.",
     retry_after_s=5,
 )
 LIMIT_CONCURRENCY = ErrorReply(
     code="SERVERKIT_LIMIT_CONCURRENCY",
     status=503,
     message="The server is busy. Please try again.",
-    hint="limit_concurrency requests are in the application. Raise it, or add workers.",
+    hint="limit_concurrency requests are in the application. Raise it if it can do more at once.",
     retry_after_s=1,
 )
 LIMIT_REQUEST_TOO_LARGE = ErrorReply(
