@@ -18,6 +18,10 @@ if sys.platform == "linux":
 
 # SO_LINGER on, for no time: closing then resets the connection.
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+# Before, `writelines` let the buffer grow without ever pausing the protocol: CVE-2024-12254.
+_WRITELINES_PAUSES: Final = sys.version_info >= (3, 13, 2) or (
+    (3, 12, 9) <= sys.version_info < (3, 13)
+)
 _TCP_FAMILIES: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
 
@@ -63,8 +67,12 @@ class ClientTransport:
         """Write, in order."""
         if len(buffers) == 1:
             self.transport.write(buffers[0])
-        elif buffers:
-            self.transport.writelines(buffers)
+        elif _WRITELINES_PAUSES:
+            if buffers:
+                self.transport.writelines(buffers)
+        else:
+            for buffer in buffers:
+                self.transport.write(buffer)
 
     async def drained(self) -> None:
         """Wait until the client has read enough.
