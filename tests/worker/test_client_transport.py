@@ -24,15 +24,15 @@ def client() -> tuple[ClientTransport, FakeTransport]:
 
 @stepped
 async def test_buffers_are_written_in_order() -> None:
-    """One at once, several together, none not at all."""
+    """Each at once, none not at all."""
     target, transport = client()
 
     target.write([])
+    assert transport.write_count == 0
     target.write([b"a"])
     target.write([b"b", b"c"])
 
     assert transport.sent == b"abc"
-    assert transport.write_count == 2
 
 
 @stepped
@@ -111,6 +111,18 @@ async def test_it_is_known_how_much_the_client_has_read() -> None:
     assert not target.has_read(401)
 
 
+class Pausable(asyncio.Protocol):
+    """Notes whether it is to write no more."""
+
+    paused = False
+
+    def pause_writing(self) -> None:
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        self.paused = False
+
+
 @contextlib.asynccontextmanager
 async def connected(
     family: socket.AddressFamily,
@@ -124,7 +136,7 @@ async def connected(
             ours, _ = listener.accept()
     with theirs:
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.connect_accepted_socket(asyncio.Protocol, ours)
+        transport, _ = await loop.connect_accepted_socket(Pausable, ours)
         theirs.settimeout(WAIT_S)
         try:
             yield ClientTransport(transport), theirs
@@ -174,6 +186,27 @@ def test_a_unix_socket_cannot_be_reset(runner: asyncio.Runner) -> None:
 
     with runner:
         runner.run(reset())
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_writing_pauses_when_the_client_does_not_read(runner: asyncio.Runner, pieces: int) -> None:
+    """Also when several buffers are written together."""
+
+    async def write() -> None:
+        async with connected(socket.AF_INET) as (target, _):
+            protocol = target.transport.get_protocol()
+            assert isinstance(protocol, Pausable)
+            async with asyncio.timeout(WAIT_S):
+                for _ in range(200):
+                    target.write([b"x" * 100_000] * pieces)
+                    await asyncio.sleep(0)
+                    if protocol.paused:
+                        break
+            assert protocol.paused
+            assert target.unsent_bytes < 500_000
+
+    with runner:
+        runner.run(write())
 
 
 @pytest.mark.parametrize("proto", [0, socket.IPPROTO_TCP])

@@ -115,4 +115,5 @@ def test_a_drain_ends_idle_connections(any_loop: WorkerConfig, certificate: Path
         assert client.ask(GET).status == 200
         running.worker.shutdown()
         assert client.read_to_end() == b""
+        client.socket.close()
         running.join()
