@@ -25,6 +25,8 @@ PAUSE_S: Final = 0.1
 SAME_SHORTAGE_S: Final = 30.0
 HANDSHAKE_TIMEOUT_S: Final = 10.0
 SETTLE_S: Final = 1.0
+# How long closing waits for the client's close_notify; asyncio would wait half a minute.
+TLS_CLOSE_TIMEOUT_S: Final = 1.0
 
 _SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 # The connection failed before it was accepted: the next one need not.
@@ -122,13 +124,14 @@ class Acceptor:
 
     async def _connect(self, connection: socket.socket) -> None:
         """Give a connection its transport, after the handshake where there is one."""
-        timeout = None if self._ssl_context is None else HANDSHAKE_TIMEOUT_S
+        secure = self._ssl_context is not None
         try:
             await self._loop.connect_accepted_socket(
                 self._make_protocol,
                 connection,
                 ssl=self._ssl_context,
-                ssl_handshake_timeout=timeout,
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S if secure else None,
+                ssl_shutdown_timeout=TLS_CLOSE_TIMEOUT_S if secure else None,
             )
         except OSError as exc:  # The client left, or does not speak TLS.
             connection.close()
