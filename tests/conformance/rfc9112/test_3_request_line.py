@@ -119,7 +119,6 @@ def test_a_target_in_absolute_form_replaces_the_host(read: Read) -> None:
         b"a_b",
         b"%61",
         b"xn--4ca",
-        b"",
     ],
 )
 def test_a_host_may_be(read: Read, value: bytes) -> None:
@@ -136,6 +135,7 @@ def test_a_host_may_be(read: Read, value: bytes) -> None:
         (b"Host: a\r\nHost: a\r\n", "DUPLICATE_HOST"),
         (b"Host: a\r\nhost: b\r\n", "DUPLICATE_HOST"),
         (b"Host: \r\nHost: a\r\n", "DUPLICATE_HOST"),
+        (b"Host:\r\n", "BAD_HOST"),
         (b"Host: x/y\r\n", "BAD_HOST"),
         (b"Host: a b\r\n", "BAD_HOST"),
         (b"Host: a, b\r\n", "BAD_HOST"),

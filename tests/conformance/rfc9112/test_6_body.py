@@ -41,10 +41,9 @@ def test_without_length_and_coding_there_is_no_body(read: Read) -> None:
     assert [message.request.end for message in outcome.messages] == [True, True]
 
 
-@pytest.mark.parametrize("value", [b"0", b"000"])
-def test_a_length_of_zero_is_no_body(read: Read, value: bytes) -> None:
+def test_a_length_of_zero_is_no_body(read: Read) -> None:
     """The request is complete with its head."""
-    request = read(LINE + b"Content-Length: %b\r\n\r\n" % value).only.request
+    request = read(LINE + b"Content-Length: 0\r\n\r\n").only.request
     assert (request.content_length, request.end) == (0, True)
 
 
@@ -53,6 +52,8 @@ def test_a_length_of_zero_is_no_body(read: Read, value: bytes) -> None:
     [
         (b"Content-Length: \r\n", "BAD_CONTENT_LENGTH"),
         (b"Content-Length: +5\r\n", "BAD_CONTENT_LENGTH"),
+        (b"Content-Length: 05\r\n", "BAD_CONTENT_LENGTH"),
+        (b"Content-Length: 00\r\n", "BAD_CONTENT_LENGTH"),
         (b"Content-Length: -5\r\n", "NEGATIVE_CONTENT_LENGTH"),
         (b"Content-Length: 1_0\r\n", "BAD_CONTENT_LENGTH"),
         (b"Content-Length: 1 0\r\n", "BAD_CONTENT_LENGTH"),

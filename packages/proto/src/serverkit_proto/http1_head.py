@@ -39,6 +39,7 @@ _VERSIONS = {
     b" HTTP/1.0": "1.0",
 }
 _SPACE, _TAB = b" \t"
+_ZERO = ord("0")
 _WITH_MEANING = frozenset(
     {b"connection", b"content-length", b"expect", b"te", b"transfer-encoding"}
 )
@@ -121,7 +122,7 @@ def read_block(block: bytes, max_headers: int) -> HeadBlock:
     if host is None:
         if version == "1.1":
             raise refuse("MISSING_HOST")
-    elif not is_host(host):
+    elif not host or not is_host(host):  # Empty is for schemes without authority, not for http.
         raise refuse("BAD_HOST")
     if _WITH_MEANING.isdisjoint(fields):
         return HeadBlock(headers, version, version == "1.1", version == "1.1")
@@ -210,8 +211,11 @@ def _members(name: bytes, headers: Headers, fields: dict[bytes, bytes]) -> list[
 
 
 def read_content_length(value: bytes) -> int:
-    """Read a Content-Length, which is digits and nothing else (RFC 9110 section 8.6)."""
-    if value.isdigit() and len(value) <= 19:
+    """Read a Content-Length, which is digits and nothing else (RFC 9110 section 8.6).
+
+    Leading zeros are refused, though the grammar has them: some read such a number as octal.
+    """
+    if value.isdigit() and len(value) <= 19 and (value[0] != _ZERO or value == b"0"):
         return int(value)
     if _NEGATIVE(value):
         raise refuse("NEGATIVE_CONTENT_LENGTH")

@@ -153,7 +153,7 @@ class RequestReader(ResponseWriter):
             if LONE_LINE_END(buffer, start, limit):
                 raise refuse("BARE_LINE_END")
             if len(buffer) >= limit:
-                raise refuse("HEADERS_TOO_LARGE")
+                raise self._too_large(limit)
             if self._eof:
                 raise refuse("INCOMPLETE_HEAD")
         except RemoteProtocolError as error:
@@ -173,6 +173,13 @@ class RequestReader(ResponseWriter):
         else:
             check_start_of_line(self._buffer, self._position)
 
+    def _too_large(self, limit: int) -> RemoteProtocolError:
+        """Say what of a head is too large: its request line alone may be."""
+        if self._line_checked:
+            return refuse("HEADERS_TOO_LARGE")
+        has_method = self._buffer.find(b" ", self._position, limit) >= 0
+        return refuse("TARGET_TOO_LONG" if has_method else "BAD_METHOD")
+
     def _skip_empty_lines(self) -> None:
         """Take empty lines before a request line, a bounded number (RFC 9112 section 2.2)."""
         while not self._line_checked and self._buffer.startswith(b"\r\n", self._position):
@@ -191,8 +198,9 @@ class RequestReader(ResponseWriter):
             return self.next_event()
         try:
             if end + 4 - position > config.max_header_size:
-                self._check_line_early(position + config.max_header_size)
-                raise refuse("HEADERS_TOO_LARGE")
+                limit = position + config.max_header_size
+                self._check_line_early(limit)
+                raise self._too_large(limit)
             head = bytes(self._buffer[position:end])
             line, _, _ = head.partition(b"\r\n")
             method, raw = read_request_line(line, config.max_target_size)
