@@ -80,6 +80,8 @@ class ClientTransport:
         Raises:
             ClientDisconnected: it never will.
         """
+        if self.transport.is_closing():
+            raise ClientDisconnected
         if self.write_paused:
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)

@@ -266,6 +266,8 @@ class HTTPExchange:
         # What is left is http.response.debug, made for test clients that look into templates.
 
     async def _send_part(self, data: bytes, *, more: bool) -> None:
+        if self.gone:  # Asked again: a file is sent in many parts.
+            raise ClientDisconnected
         self._start_body(data)
         self.bytes_sent += len(data)
         self._stream.send_body(data, more=more)
@@ -276,7 +278,11 @@ class HTTPExchange:
                 else COMPLETE
             )
         elif self._stream.write_paused:
-            await self._stream.drained()
+            try:
+                await self._stream.drained()
+            except ClientDisconnected:
+                self.peer_gone()  # The connection may not have been told yet.
+                raise
 
     def _start_body(self, data: bytes) -> None:
         """Start the response on the stream, unless that is done or its body is wrong already."""

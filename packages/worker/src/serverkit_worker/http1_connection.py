@@ -99,6 +99,10 @@ class HTTP1Connection(HTTP1Output):
         exchange = self._exchange
         if exchange is None or self.phase is BODY:
             self._pump()  # Half a head or body is an error now.
+        elif self._serving.config.cancel_on_disconnect:
+            # Few clients half-close; most who end the stream have left.
+            self._abandon("client_disconnect")
+            self._close("client_disconnect")
         else:
             exchange.peer_left()
         # Over TLS asyncio knows no half-closed connections.

@@ -16,7 +16,12 @@ from serverkit_worker import debug_page
 from serverkit_worker.asgi import Scope
 from serverkit_worker.client_transport import ClientTransport
 from serverkit_worker.deadlines import NEVER
-from serverkit_worker.errors import ErrorReply, error_response, text_error_response
+from serverkit_worker.errors import (
+    ClientDisconnected,
+    ErrorReply,
+    error_response,
+    text_error_response,
+)
 from serverkit_worker.exchange import HTTPExchange
 from serverkit_worker.lingering import LingeringConnection
 from serverkit_worker.observation import ConnectionObserver, EndReason, StreamEndReason
@@ -73,7 +78,8 @@ class HTTP1Output(asyncio.Protocol):
     @property
     def write_paused(self) -> bool:
         """Whether the client should read before it is sent more."""
-        return self._client.write_paused
+        # An application that only sends would never let the loop tell it that its client is lost.
+        return self._client.write_paused or self._client.transport.is_closing()
 
     async def drained(self) -> None:
         """Wait until the client has read enough."""
@@ -94,7 +100,15 @@ class HTTP1Output(asyncio.Protocol):
             self._observer.stream_opened(self._exchange)
 
     def send_body(self, data: bytes, *, more: bool) -> None:
-        """Send a part of the body."""
+        """Send a part of the body.
+
+        Raises:
+            ClientDisconnected: writing has failed, though the loop has not told yet. It cannot
+                while an application sends and never waits.
+        """
+        if self._client.transport.is_closing():
+            self._lost()
+            raise ClientDisconnected
         self._proto.send_body(data, more=more)
         self._client.write(self._proto.data_to_send())
         if self._proto.response_complete:

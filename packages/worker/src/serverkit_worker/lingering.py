@@ -35,11 +35,15 @@ class LingeringConnection(asyncio.Protocol):
         self.write_deadline = NEVER
         serving.keep_ending(self)
         transport.set_protocol(self)
-        if transport.can_write_eof():
-            transport.write_eof()
-            transport.resume_reading()
-        else:
+        if not transport.can_write_eof():
             transport.close()
+            return
+        try:
+            transport.write_eof()
+        except OSError:  # The client has reset the connection.
+            transport.abort()
+        else:
+            transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """Forget the connection."""
