@@ -95,6 +95,7 @@ class FakeTransport(asyncio.Transport):
     Attributes:
         sent: what the client has read.
         room: how much more the client is willing to read.
+        breaks_after: after so many bytes a write finds that the client has left.
         reading: what the client sends is handed on.
         ended: "" while it is open, then "closed" or "aborted".
         eof_sent: the client sees the end of the stream.
@@ -109,6 +110,7 @@ class FakeTransport(asyncio.Transport):
         }
         self.sent = bytearray()
         self.room = float("inf")
+        self.breaks_after = float("inf")
         self.reading: bool = True
         self.ended: str = ""
         self.eof_sent: bool = False
@@ -135,6 +137,10 @@ class FakeTransport(asyncio.Transport):
         if self.ended:
             return
         self.write_count += 1
+        self.breaks_after -= len(data)
+        if self.breaks_after < 0:
+            self.client_leaves()
+            return
         self._buffer += data
         self._hand_over()
         if len(self._buffer) > WRITE_HIGH_WATER_BYTES and not self._write_paused:
@@ -151,6 +157,8 @@ class FakeTransport(asyncio.Transport):
 
     @override
     def write_eof(self) -> None:
+        if self.breaks_after < 0:
+            raise OSError("not connected")
         self.eof_sent = True
 
     @override

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -319,6 +320,52 @@ async def test_a_client_that_leaves_cancels_the_application_if_so_configured(
     assert seen == (["cancelled"] if cancel else ["http.request", "http.disconnect", "OSError"])
     assert line.serving.is_idle()
     assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize("path", ["/stream", "/file"])
+@stepped
+async def test_an_application_that_only_sends_learns_that_its_client_left(
+    path: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Though it never lets the loop go round; it is no failure of its own."""
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * 10_000_000)
+    learned: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            if scope["path"] == "/file":
+                await send({"type": "http.response.pathsend", "path": str(file)})
+            for _ in range(10_000):
+                await send({"type": "http.response.body", "body": b"x" * 100, "more_body": True})
+        except OSError:
+            learned.append(line.transport.write_count)
+            raise
+
+    line = wire(app)
+    line.transport.breaks_after = 1_000
+    await line.exchange(get(path))
+
+    assert learned
+    assert learned[0] <= 10
+    assert caplog.records == []
+    assert line.serving.is_idle()
+
+
+@stepped
+async def test_the_end_of_what_a_client_sends_cancels_if_so_configured() -> None:
+    """Few clients half-close; most who end the stream have left."""
+    app = Held()
+    line = wire(app, WorkerConfig(cancel_on_disconnect=True))
+    line.send(GET)
+    await turns()
+
+    line.transport.client_ends()
+    await turns()
+
+    assert line.serving.tasks == set()
+    assert line.ended == "closed"
 
 
 @stepped

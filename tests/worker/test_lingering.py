@@ -95,6 +95,21 @@ async def test_a_transport_without_half_close_is_closed() -> None:
     assert serving.endings == set()
 
 
+@stepped
+async def test_a_client_that_has_reset_is_let_go() -> None:
+    """There is no end to announce to it, and nothing to fail at."""
+    serving = make_serving(hello)
+    transport = FakeTransport()
+    transport.breaks_after = -1
+    transport.set_protocol(asyncio.Protocol())
+
+    LingeringConnection(serving, transport)
+    await turns()
+
+    assert transport.ended == "aborted"
+    assert serving.endings == set()
+
+
 @pytest.mark.parametrize("steady", [True, False])
 @stepped
 async def test_a_large_last_answer_may_be_read_slowly(*, steady: bool) -> None:

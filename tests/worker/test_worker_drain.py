@@ -66,9 +66,11 @@ class Gate:
         for event in self._waiters:
             event.set()
 
-    def forget(self) -> None:
+    def forget(self, running: RunningWorker) -> None:
         """Let calls that were left behind be collected, and reported, here."""
         self._waiters.clear()
+        assert running.worker._serving is not None
+        running.worker._serving.tasks.clear()
         gc.collect()
 
 
@@ -209,7 +211,7 @@ def test_the_end_is_bounded(
         for client in clients:
             client.socket.close()
 
-    app.forget()
+    app.forget(running)
     assert app.cancelled >= 3
     assert running.worker.unfinished_count == 3
     assert "3" in caplog.text
@@ -227,7 +229,7 @@ def test_abort_waits_for_nobody(any_loop: WorkerConfig) -> None:
             running.worker.abort()
         assert client.read_to_end() == b""
         assert running.worker.unfinished_count == 1
-    app.forget()
+    app.forget(running)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -242,7 +244,7 @@ def test_abort_ends_a_drain(any_loop: WorkerConfig) -> None:
         eventually(lambda: drains(running))
         with running.ended_within(WAIT_S):
             running.worker.abort()
-    app.forget()
+    app.forget(running)
 
 
 def test_a_full_worker_refuses(any_loop: WorkerConfig) -> None:

@@ -1,10 +1,11 @@
 """Several workers in threads of one process share an application, a collector and a log output."""
 
+import contextlib
 import os
 import sys
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,6 +33,9 @@ CLIENTS = 8
 ROUNDS = 125
 # In each round: two plain requests, one with a body, one whose response is a stream.
 REQUESTS = CLIENTS * ROUNDS * 4
+
+
+type LogMaker = Callable[[], AccessLog]
 
 
 class SharedApp:
@@ -97,24 +101,8 @@ def talk(running: RunningWorker, number: int) -> int:
     return right
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-@pytest.mark.parametrize("log_kind", ["stream", "logger"])
-def test_nothing_is_lost_or_counted_twice(
-    loop: str, log_kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Thousands of requests on several threads: responses, calls, events and lines all agree."""
-    pytest.importorskip(loop)
-    app, counted = SharedApp(), Counted()
-    collector = BufferedCollector(max_buffer_size=100, on_flush=counted.add)
-    path = tmp_path / "access.log"
-    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-    output = LogOutput(descriptor)
-    shared = LoggerAccessLog()
-    caplog.set_level("INFO", "serverkit.access")
-
-    def log() -> AccessLog:
-        return shared if log_kind == "logger" else StreamAccessLog(output)
-
+def serve_many(loop: str, app: SharedApp, collector: BufferedCollector, log: LogMaker) -> None:
+    """Run workers and clients until every request is answered rightly."""
     workers = [
         RunningWorker(
             app,
@@ -124,25 +112,44 @@ def test_nothing_is_lost_or_counted_twice(
         )
         for _ in range(WORKERS)
     ]
-    try:
+    with contextlib.ExitStack() as stack:
         for worker in workers:
-            worker.start()
+            stack.enter_context(worker)
         with ThreadPoolExecutor(CLIENTS) as pool:
             talks = [pool.submit(talk, workers[n % WORKERS], n) for n in range(CLIENTS)]
             right = [each.result(4 * WAIT_S) for each in talks]
         for worker in workers:
             eventually(worker.worker.is_idle)
-    finally:
-        for worker in workers:
-            worker.__exit__(None, None, None)
-        os.close(descriptor)
     collector.flush()
-
     assert right == [ROUNDS * 3] * CLIENTS
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("log_kind", ["stream", "logger"])
+def test_nothing_is_lost_or_counted_twice(
+    loop: str, log_kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Thousands of requests on several threads: responses, calls, events and lines all agree."""
+    pytest.importorskip(loop)
+    app, counted = SharedApp(), Counted()
+    path = tmp_path / "access.log"
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    output = LogOutput(descriptor)
+    shared = LoggerAccessLog()
+    caplog.set_level("INFO", "serverkit.access")
+    try:
+        serve_many(
+            loop,
+            app,
+            BufferedCollector(max_buffer_size=100, on_flush=counted.add),
+            lambda: shared if log_kind == "logger" else StreamAccessLog(output),
+        )
+    finally:
+        os.close(descriptor)
+
     assert sum(counts.total() for counts in app.calls.values()) == REQUESTS
     assert len(app.calls) == WORKERS
-    connections = CLIENTS * ROUNDS // 25
-    streams = CLIENTS * ROUNDS
+    connections, streams = CLIENTS * ROUNDS // 25, CLIENTS * ROUNDS
     assert counted.kinds == {
         ConnectionOpened: connections,
         ConnectionCompleted: connections,
@@ -154,10 +161,9 @@ def test_nothing_is_lost_or_counted_twice(
     assert len(counted.connection_ids) == connections
     sent = sum(3 * (1 + 97 * n) for n in range(CLIENTS)) * ROUNDS
     assert counted.bytes_sent == counted.totals == sent
-    lines = path.read_bytes().splitlines() if log_kind == "stream" else caplog.records
-    assert len(lines) == REQUESTS
-    if log_kind == "stream":
-        assert all(line.count(b'"') == 2 for line in path.read_bytes().splitlines())
+    lines = path.read_bytes().splitlines()
+    assert len(lines if log_kind == "stream" else caplog.records) == REQUESTS
+    assert all(line.count(b'"') == 2 for line in lines)
 
 
 @pytest.mark.skipif(
