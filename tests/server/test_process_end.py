@@ -30,4 +30,4 @@ def test_no_thread_holds_it_up(thread: str) -> None:
         timeout=BOUND_S,
     )
     assert (done.returncode, done.stderr) == (7, "")
-    assert "last words\n" in done.stdout
+    assert "last words" in done.stdout  # Two threads print: their line ends may change places.
