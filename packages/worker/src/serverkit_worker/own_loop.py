@@ -62,7 +62,7 @@ def _close(runner: asyncio.Runner, loop: asyncio.AbstractEventLoop) -> None:
     try:
         runner.close()
     except RuntimeError as exc:
-        logger.warning("A task goes on although it was cancelled; it is left behind: %s", exc)
+        logger.warning("A task goes on although cancelled; it is left behind: %s", str(exc))
 
 
 def _retire(executor: ThreadPoolExecutor, timeout_s: float) -> None:
