@@ -1,4 +1,6 @@
-"""Bodies of requests on one HTTP/1.1 connection: in pieces, too large, unread, not asked for."""
+"""Bodies on one HTTP/1.1 connection: in pieces, too large, unread, not asked for."""
+
+import logging
 
 import pytest
 
@@ -249,3 +251,25 @@ async def test_a_body_that_breaks_after_its_response_ends_the_connection(how: st
 
     assert line.take() == b""
     assert line.ended == "closed" or line.transport.eof_sent
+
+
+@stepped
+async def test_a_response_too_short_closes_and_is_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The client can tell, and whoever reads the log can too."""
+
+    async def short(_scope: Scope, _receive: Receive, send: Send) -> None:
+        headers = [(b"content-length", b"9")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"less"})
+
+    line = wire(short)
+    with caplog.at_level(logging.ERROR, "serverkit.error"):
+        line.send(GET)
+
+    assert line.take().endswith(b"\r\n\r\nless")
+    assert line.transport.is_closing()
+    assert [record.getMessage() for record in caplog.records] == [
+        "The application's response to GET / is shorter than its Content-Length"
+    ]

@@ -184,6 +184,14 @@ class HTTPExchange:
                     waiter.set_result(None)
             self._waiters = None
 
+    def report_truncated(self) -> None:
+        """Say that the response is shorter than it declared, which the client sees as cut off."""
+        logger.error(
+            "The application's response to %s %s is shorter than its Content-Length",
+            self.request.method,
+            self.scope["path"],
+        )
+
     async def run(self) -> None:
         """Call the application once and see to its response. Whatever it raises ends here."""
         try:

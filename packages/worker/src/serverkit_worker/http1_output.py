@@ -154,7 +154,10 @@ class HTTP1Output(asyncio.Protocol):
             self._observer.responded(exchange, "complete")
         if self._proto.keep_alive:
             self._next_request()
-        elif self.phase is BODY:
+            return
+        if self._proto.response_truncated:
+            exchange.report_truncated()
+        if self.phase is BODY:
             self._linger("complete")
         else:
             self._close("complete")
