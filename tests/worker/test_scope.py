@@ -239,3 +239,8 @@ async def test_the_state_of_the_lifespan_is_offered() -> None:
 async def test_the_scheme_is_that_of_the_server() -> None:
     """As the worker knows whether it speaks TLS."""
     assert make_serving(hello).scheme == "http"
+
+
+def test_the_method_is_in_upper_case() -> None:
+    """As ASGI wants it, whatever the client wrote."""
+    assert scope_of(request(method="purge"))["method"] == "PURGE"

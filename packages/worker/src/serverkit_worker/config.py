@@ -141,7 +141,8 @@ class WorkerConfig:
     cancel_on_disconnect: bool = _setting(
         default=False,
         group="Application",
-        text="Cancel the application when its client leaves before the response is complete.",
+        text="Cancel the application when its client leaves, or ends its sending side, before the "
+        "response is complete.",
     )
     debug: bool = _setting(
         default=False,

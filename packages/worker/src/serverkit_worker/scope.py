@@ -78,7 +78,7 @@ def http_scope(
         path = unquote(path)
     if scope["root_path"]:
         path = _below(scope["root_path"], path)
-    scope["method"] = method
+    scope["method"] = method.upper()  # HTTP's methods have a case, ASGI's are upper-case.
     scope["path"] = path
     scope["raw_path"] = raw_path
     scope["query_string"] = query_string
