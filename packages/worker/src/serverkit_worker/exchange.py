@@ -245,7 +245,9 @@ class HTTPExchange:
         state = self._state
         if state is HEAD_HELD and kind == BODY and not message.get("more_body"):
             # Nearly every response: complete with its first body.
-            body = body_of(message)
+            body = message.get("body", b"")
+            if type(body) is not bytes:
+                body = body_of(message)
             self.bytes_sent = len(body)
             self._stream.respond(self.head, body)  # type: ignore[arg-type]  # held: it is there
             self._state = COMPLETE

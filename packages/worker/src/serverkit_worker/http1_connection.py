@@ -262,12 +262,15 @@ class HTTP1Connection(HTTP1Output):
 
     def _next_request(self) -> None:
         """Wait for the next request, once the body of the last one has been read."""
+        serving = self._serving
         if self.phase is BODY:
             self._body_received = 0
-            self.deadline = self._serving.sweep.now + self._serving.timeouts.body_s
+            self.deadline = serving.sweep.now + serving.timeouts.body_s
         else:
-            self._idle()
-        self._client.resume_reading()
+            self.phase = IDLE
+            self.deadline = serving.sweep.now + serving.timeouts.keep_alive_s
+        if self._client.read_paused:
+            self._client.resume_reading()
         if not self._pumping and (self._eof or self._proto.buffered):
             self._pump_soon()
 
