@@ -43,7 +43,8 @@ class Http1Connection(RequestReader):
         position = self._position
         end = buffer.find(HEAD_END, position)
         if end < 0:
-            self._wait_for_head()
+            if buffer or self._eof:
+                self._wait_for_head()
             return None
         line = ORIGIN_FORM(buffer, position)
         if line is None or end - position > self._plain_size:
