@@ -23,6 +23,9 @@ HEAD_END = b"\r\n\r\n"
 
 # Looked up for every read: as globals in half the time.
 _CLOSED, _ABANDONED = Reading.CLOSED, Reading.ABANDONED
+_HEAD, _COMPLETE, _IDLE = Reading.HEAD, Reading.COMPLETE, Writing.IDLE
+_LENGTH, _CHUNKED = Reading.LENGTH, Reading.CHUNKED
+_new = tuple.__new__  # makes a named tuple in a third of the time of its own constructor
 
 
 class RequestReader(ResponseWriter):
@@ -225,14 +228,15 @@ class RequestReader(ResponseWriter):
 
     def _next_of_body(self) -> BodyReceived | None:
         """Give the next piece of the body, if there is one."""
-        if self._reading not in (Reading.LENGTH, Reading.CHUNKED):
-            if self._reading is not Reading.COMPLETE:
+        reading = self._reading
+        if reading is not _LENGTH and reading is not _CHUNKED:
+            if reading is not _COMPLETE:
                 self._buffer = b""
                 self._position = 0
             return None
         if self._buffer:
             self._continue_due = False  # the client did not wait for it
-            if self._reading is Reading.LENGTH:
+            if reading is _LENGTH:
                 return self._take_counted()
             event = self._take_chunks()
             if event is not None:
@@ -242,14 +246,15 @@ class RequestReader(ResponseWriter):
         return None
 
     def _take_counted(self) -> BodyReceived:
-        end = min(self._position + self._remaining, len(self._buffer))
-        data = bytes(self._buffer[self._position : end])
+        buffer, position = self._buffer, self._position
+        end = min(position + self._remaining, len(buffer))
+        data = bytes(buffer[position:end])
         self._remaining -= len(data)
         self._take(end)
         if self._remaining:
-            return BodyReceived(data, more=True)
+            return _new(BodyReceived, (data, True, ()))
         self._end_of_body()
-        return BodyReceived(data, more=False)
+        return _new(BodyReceived, (data, False, ()))
 
     def _take_chunks(self) -> BodyReceived | None:
         decoder = self._decoder
@@ -270,8 +275,7 @@ class RequestReader(ResponseWriter):
 
     def _end_of_body(self) -> None:
         # After the response, the rest of the body may have been read for nobody.
-        done = self._writing is Writing.IDLE
-        self._reading = Reading.HEAD if done else Reading.COMPLETE
+        self._reading = _HEAD if self._writing is _IDLE else _COMPLETE
 
     # The end.
 
