@@ -9,7 +9,10 @@ Rules:
 from collections.abc import Callable
 from dataclasses import dataclass
 from socket import socket
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
+
+type Socket = socket
+"""A socket, also where a field is called `socket`."""
 
 
 @runtime_checkable
@@ -36,6 +39,13 @@ class TCPWorker(Protocol):
     How it ends tells the supervisor what to do. `run` returns after `start_draining`: the worker is
     gone, as wished. It returns without having been asked, or raises: the worker crashed, and may
     be started again.
+
+    Two more methods may be there; a worker without them is asked in the other way:
+
+    `shutdown()` is called in the place of `start_draining` when all workers end, not just this
+    one to make room for another: there may be less time. Returns at once; any thread.
+
+    `reopen_logs()` asks for the files of the log to be opened anew. Returns at once; any thread.
 
     What a worker does not do: it does not close the sockets of its context (they belong to who
     opened them and outlive it), installs no signal handlers, and starts no other workers.
@@ -87,6 +97,60 @@ class TCPWorker(Protocol):
         ...
 
 
+class HandedConnection(NamedTuple):
+    """A connection that was accepted elsewhere and is this worker's from now on.
+
+    Args:
+        socket: connected and non-blocking. The worker closes it, or detaches it, which tells the
+            supervisor that there is room for another.
+        listener: which of the listening sockets it came from, counted from 0.
+        surplus: it is one more than is wished. To be refused in the words of the protocol; it does
+            not count as open.
+    """
+
+    socket: Socket
+    listener: int
+    surplus: bool
+
+
+class ConnectionSource(Protocol):
+    """Where a worker takes the connections that are handed to it.
+
+    A worker with an event loop watches `fileno` and calls `receive`; one of plain threads calls
+    `accept` in a loop.
+    """
+
+    def fileno(self) -> int:
+        """Give a descriptor that is readable while connections wait. Threads: any."""
+        ...
+
+    def receive(self) -> list[HandedConnection]:
+        """Take the connections that wait; an empty list where there are none.
+
+        Never blocks and raises nothing. Threads: one at a time.
+        """
+        ...
+
+    def accept(self) -> HandedConnection | None:
+        """Wait for a connection and take it; None once `stop` was called.
+
+        Threads: any, also several at once.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Let `accept` return None from now on, also where it waits already. Threads: any."""
+        ...
+
+
+def _unheard() -> None:
+    """Take word that nobody waits for."""
+
+
+def _unheard_reason(reason: str, /) -> None:
+    """Take word that nobody waits for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerContext:
     """What a worker is told when it is made: who it is, what it serves, whom to tell.
@@ -98,9 +162,18 @@ class WorkerContext:
         worker_id: 0 and up; its number among its siblings. A worker started in the place of one
             that crashed has the same number.
         generation: 0 and up; one more with every reload.
-        sockets: the listening sockets to serve, open and bound. They stay open when the worker
-            is gone. None at all where connections are handed to the worker one by one.
+        sockets: what to serve, open and bound: listening sockets, or datagram sockets. They stay
+            open when the worker is gone. None at all where connections are handed to the worker.
+        connections: where to take the connections that are handed to the worker; None where it
+            accepts from `sockets` by itself, or serves something else.
+        group: the name of its group; "tcp" is the first one.
         ready: to be called once, as soon as the worker can answer its first client. Any thread.
+        alive: says "I am not hung". From the first call on, the next one is expected within the
+            worker timeout; a worker that never calls it is never taken for hung. Any thread.
+        alive_interval: seconds; call `alive` at least this often. None: nobody watches.
+        recycle: asks for a replacement, with the reason as the log should tell it, such as "it has
+            served 1000 requests". The worker goes on; `start_draining` comes when the replacement
+            is ready. Any thread.
 
     Raises:
         ValueError: worker_id or generation is below 0.
@@ -108,8 +181,13 @@ class WorkerContext:
 
     worker_id: int
     generation: int = 0
-    sockets: tuple[socket, ...]
+    sockets: tuple[socket, ...] = ()
+    connections: ConnectionSource | None = None
+    group: str = "tcp"
     ready: Callable[[], None]
+    alive: Callable[[], None] = _unheard
+    alive_interval: float | None = None
+    recycle: Callable[[str], None] = _unheard_reason
 
     def __post_init__(self) -> None:
         for name, value in (("worker_id", self.worker_id), ("generation", self.generation)):
