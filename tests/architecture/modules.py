@@ -58,6 +58,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "load",
         "address",
         "errors",
+        "setting_checks",
         "config",
         "app_import",
         "gil",

@@ -33,11 +33,13 @@ def test_help_of_serve_has_headings_and_examples(run: Run) -> None:
     assert headings == [
         "Address:",
         "Application:",
+        "Workers:",
         "Runtime:",
         "Protocol:",
         "Responses:",
         "Timeouts:",
         "Limits:",
+        "Recycling:",
         "TLS:",
         "Logging:",
         "Configuration:",
@@ -81,7 +83,7 @@ def test_what_cannot_be_understood_ends_with_2(
 @pytest.mark.parametrize(
     ("arguments", "files", "message"),
     [
-        (["--workers", "2"], {}, "workers must be 1, not 2: several workers are not available"),
+        (["--worker-mode", "sync"], {}, "worker_mode must not be 'sync'"),
         (["--root-path", "api"], {}, "root_path must be empty, or start with a slash"),
         (["--bind", "nowhere"], {}, "bind: no port in 'nowhere'; write host:port"),
         (["--config", "missing.toml"], {}, "missing.toml cannot be read: No such file"),

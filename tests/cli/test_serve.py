@@ -191,7 +191,7 @@ def test_settings_come_from_the_environment_and_an_env_file(folder: Path) -> Non
         (["hello:make"], "hello:make is no ASGI application"),
         (["hello.py"], "'hello.py' does not name an application."),
         (["broken:app"], "no database"),
-        (["hello:app", "--workers", "2"], "several workers are not available yet"),
+        (["hello:app", "--worker-mode", "sync"], "worker_mode must not be 'sync'"),
         (["hello:app", "--app-dir", "nowhere"], "There is no folder 'nowhere'."),
         (["hello:app", "--log-config", "nowhere.toml"], "nowhere.toml"),
     ],

@@ -9,11 +9,20 @@ import pytest
 from serverkit_proto.config import ProtoConfig
 from serverkit_server.address import InheritedSocket, TCPAddress, UnixAddress
 from serverkit_server.config import ServerConfig
+from serverkit_supervisor.config import SupervisorConfig
 from serverkit_worker.config import WorkerConfig
 
 FIELDS = {each.name: each for each in dataclasses.fields(ServerConfig)}
 # Fields of a slice that are no settings of a server, with the reason.
 NOT_TAKEN_OVER = {"proto": "the settings of the protocol stand beside those of the worker"}
+# Values that are allowed and are not the default, where one cannot be made up.
+OTHER_VALUES: Mapping[str, object] = {
+    "http1": "h11",
+    "loop": "auto",
+    "recycle_jitter": 0.5,
+    "root_path": "/below",
+    "worker_startup_failure": "shutdown",
+}
 SLICE_FIELDS = [
     pytest.param(each, id=f"{slice_class.__name__}.{each.name}")
     for slice_class in (ProtoConfig, WorkerConfig)
@@ -36,6 +45,8 @@ def test_hands_every_setting_to_its_slice(declared: dataclasses.Field[object]) -
     """A value given here arrives in the slice that reads it."""
     other: object
     match declared.default:
+        case _ if declared.name in OTHER_VALUES:
+            other = OTHER_VALUES[declared.name]
         case bool() as default:
             other = not default
         case int() | float() as default:
@@ -43,7 +54,7 @@ def test_hands_every_setting_to_its_slice(declared: dataclasses.Field[object]) -
         case None:
             other = 7.5
         case _:
-            other = {"loop": "auto", "http1": "h11", "root_path": "/below"}.get(declared.name, "x")
+            other = "x"
     config = ServerConfig.from_mapping({declared.name: other})
     worker = config.worker_config()
     slices: list[ProtoConfig | WorkerConfig] = [config.proto_config(), worker.proto, worker]
@@ -84,9 +95,28 @@ def test_every_setting_explains_itself(name: str) -> None:
         ({"uds": ""}, "uds must not be empty"),
         ({"uds_permissions": 0o1000}, "uds_permissions must be 0 to 511"),
         ({"fd": -1}, "fd must be 0 or more, not -1"),
-        ({"workers": 0}, "workers must be 1 or more, not 0"),
-        ({"workers": 2}, "workers must be 1, not 2: several workers are not available yet"),
-        ({"worker_mode": "sync"}, "worker_mode must be one of auto, async, not 'sync'"),
+        ({"workers": -1}, "workers must be 0 or more, not -1"),
+        ({"workers": 2.0}, "workers must be a whole number, not 2.0"),
+        (
+            {"workers": 3, "max_connections": 2},
+            "max_connections must be as large as workers, which is 3, or 0, not 2",
+        ),
+        ({"worker_mode": "fork"}, "worker_mode must be one of auto, async, thread, process, sync"),
+        ({"worker_mode": "sync"}, "worker_mode must not be 'sync': workers for sync applications"),
+        ({"lifespan_scope": "loop"}, "lifespan_scope must be one of process, worker"),
+        ({"cpu_affinity": 1}, "cpu_affinity must be True or False"),
+        ({"worker_timeout": -1}, "worker_timeout must be"),
+        ({"worker_timeout": True}, "worker_timeout must be"),
+        ({"worker_lifetime": 0}, "worker_lifetime must be"),
+        ({"worker_lifetime": float("inf")}, "worker_lifetime must be"),
+        ({"worker_max_rss": -1}, "worker_max_rss must be"),
+        ({"reload_timeout": 0}, "reload_timeout must be"),
+        ({"max_requests": -1}, "max_requests must be"),
+        ({"recycle_jitter": 1.5}, "recycle_jitter must be"),
+        ({"restart_budget": -1}, "restart_budget must be 0 or more, not -1"),
+        ({"restart_window": 0}, "restart_window must be"),
+        ({"restart_window": "60"}, "restart_window must be"),
+        ({"worker_startup_failure": "warn"}, "worker_startup_failure must be one of"),
         ({"lifespan": "maybe"}, "lifespan must be one of auto, on, off"),
         ({"log_level": "loud"}, "log_level must be one of"),
         ({"log_config": 3}, "log_config must be a path, a mapping or 'none', not 3"),
@@ -108,7 +138,11 @@ def test_refuses_what_is_out_of_bounds(settings: Mapping[str, object], message: 
 
 @pytest.mark.parametrize(
     "settings",
-    [{"port": 0}, {"port": 65_535}, {"uds_permissions": 0o777}, {"fd": 0}, {"log_config": {}}],
+    [
+        *({"port": 0}, {"port": 65_535}, {"uds_permissions": 0o777}, {"fd": 0}, {"log_config": {}}),
+        *({"workers": 0}, {"workers": 4, "max_connections": 4}, {"worker_timeout": 0}),
+        *({"workers": 4, "max_connections": 0}, {"recycle_jitter": 1.0}, {"restart_budget": 0}),
+    ],
 )
 def test_accepts_what_is_just_within_bounds(settings: Mapping[str, object]) -> None:
     """The bounds themselves are allowed."""
@@ -143,3 +177,28 @@ def test_is_frozen_and_travels() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.port = 82  # type: ignore[misc]
     assert config == pickle.loads(pickle.dumps(config))
+
+
+def test_hands_the_supervisor_its_settings() -> None:
+    """The slice of the supervisor has the values given here, and refuses as one worker does."""
+    given = {
+        "startup_timeout": 1.0,
+        "shutdown_timeout": 2.0,
+        "reload_timeout": 3.0,
+        "worker_timeout": 4.0,
+        "max_connections": 50,
+        "worker_lifetime": 6.0,
+        "worker_max_rss": 7,
+        "recycle_jitter": 0.8,
+    }
+    config = ServerConfig.from_mapping({**given, "restart_budget": 9, "restart_window": 10.0})
+    taken = config.supervisor_config(11)
+    assert given == {name: getattr(taken, name) for name in given}
+    assert (taken.worker_count, taken.when_full, taken.accept) == (11, "refuse", "distribute")
+    assert (taken.restart.budget, taken.restart.window_s) == (9, 10.0)
+
+
+def test_settings_of_the_supervisor_have_its_defaults() -> None:
+    """What is not said is as the supervisor alone would have it, but for the connections."""
+    own = {"max_connections": 10_000, "when_full": "refuse"}
+    assert ServerConfig().supervisor_config(1) == SupervisorConfig(**own)  # type: ignore[arg-type]

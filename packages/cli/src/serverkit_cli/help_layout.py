@@ -10,11 +10,13 @@ import click
 HEADINGS = (
     "Address",
     "Application",
+    "Workers",
     "Runtime",
     "Protocol",
     "Responses",
     "Timeouts",
     "Limits",
+    "Recycling",
     "TLS",
     "Logging",
 )

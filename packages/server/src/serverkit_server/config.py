@@ -20,6 +20,9 @@ from serverkit_server.address import (
     UnixAddress,
     parse_address,
 )
+from serverkit_server.setting_checks import check_settings
+from serverkit_supervisor.config import SupervisorConfig
+from serverkit_supervisor.restart import RestartPolicy
 from serverkit_worker.access_log import AccessLogFilter
 from serverkit_worker.config import WorkerConfig
 
@@ -33,7 +36,16 @@ def _setting[T](default: T, group: str, text: str, **traits: object) -> T:
 
 def _worker[T](name: str, default: T) -> T:
     """Take over a field of `WorkerConfig`, with all that it says about itself."""
-    metadata = next(each.metadata for each in fields(WorkerConfig) if each.name == name)
+    return _taken_over(WorkerConfig, name, default)
+
+
+def _supervisor[T](name: str, default: T) -> T:
+    """Take over a field of `SupervisorConfig`, with all that it says about itself."""
+    return _taken_over(SupervisorConfig, name, default)
+
+
+def _taken_over[T](owner: type[SupervisorConfig | WorkerConfig], name: str, default: T) -> T:
+    metadata = next(each.metadata for each in fields(owner) if each.name == name)
     taken: T = field(default=default, metadata=metadata)
     return taken
 
@@ -107,17 +119,49 @@ class ServerConfig:
     cancel_on_disconnect: bool = _worker("cancel_on_disconnect", default=False)
     debug: bool = _worker("debug", default=False)
 
-    workers: int = _setting(
-        1, "Runtime", "How many workers serve. For now there can be only one.", at_least=1
-    )
-    worker_mode: Literal["auto", "async"] = _setting(
-        "auto",
-        "Runtime",
-        "How a worker runs the application; for now on an event loop in every case.",
-        choices=("auto", "async"),
-    )
     loop: Literal["asyncio", "uvloop", "auto"] = _worker("loop", "asyncio")
     executor_threads_per_worker: int = _worker("executor_threads_per_worker", 0)
+
+    workers: int = _setting(
+        1,
+        "Workers",
+        "How many workers serve; 0: one for each CPU that the server may use.",
+        unit="workers",
+        at_least=0,
+    )
+    worker_mode: Literal["auto", "async", "thread", "process", "sync"] = _setting(
+        "auto",
+        "Workers",
+        "Where workers run. auto and async: one worker in the server itself, several in threads "
+        "where Python has no GIL and in processes elsewhere; thread and process: as they say, also "
+        "one. sync is not available yet.",
+        choices=("auto", "async", "thread", "process", "sync"),
+    )
+    lifespan_scope: Literal["process", "worker"] = _setting(
+        "process",
+        "Workers",
+        "Whether workers in threads share one start of the application, or each has its own, on "
+        "its own event loop. A worker in a process always has its own.",
+        choices=("process", "worker"),
+    )
+    worker_startup_failure: Literal["ignore", "shutdown"] = _worker(
+        "worker_startup_failure", "ignore"
+    )
+    cpu_affinity: bool = _setting(
+        default=False,
+        group="Workers",
+        text="Bind each worker to one CPU, where the system can do that.",
+    )
+    restart_budget: int = _setting(
+        5,
+        "Workers",
+        "How often a worker may crash within restart_window; once more ends the server.",
+        unit="restarts",
+        at_least=0,
+    )
+    restart_window: float = _setting(
+        60.0, "Workers", "The time in which crashes of a worker count.", unit="seconds", above=0
+    )
 
     http1: Literal["fast", "h11"] = _setting(
         "fast",
@@ -135,6 +179,13 @@ class ServerConfig:
     keep_alive_timeout: float = _worker("keep_alive_timeout", 5.0)
     startup_timeout: float = _worker("startup_timeout", 30.0)
     shutdown_timeout: float = _worker("shutdown_timeout", 10.0)
+    reload_timeout: float = _worker("reload_timeout", 30.0)
+    worker_timeout: float | None = _supervisor("worker_timeout", None)
+
+    max_requests: int = _worker("max_requests", 0)
+    worker_lifetime: float | None = _supervisor("worker_lifetime", None)
+    worker_max_rss: int = _supervisor("worker_max_rss", 0)
+    recycle_jitter: float = _worker("recycle_jitter", 0.1)
 
     max_request_size: int = _worker("max_request_size", 1_048_576)
     max_header_size: int = _setting(
@@ -205,9 +256,8 @@ class ServerConfig:
 
     def __post_init__(self) -> None:
         self.worker_config()  # which judges the settings of worker and protocol
-        _check_types(self)
-        _check_bounds(self)
-        _check_available(self)
+        check_settings(self)
+        _check_together(self)
         try:
             self.addresses()
         except ValueError as error:
@@ -250,51 +300,43 @@ class ServerConfig:
             proto=self.proto_config(), **{name: getattr(self, name) for name in names}
         )
 
+    def supervisor_config(self, worker_count: int) -> SupervisorConfig:
+        """The slice that the supervisor of several workers reads.
 
-_KINDS: Mapping[object, tuple[type | tuple[type, ...], str]] = {
-    bool: (bool, "True or False"),
-    int: (int, "a whole number"),
-    int | None: (int, "a whole number"),
-    str: (str, "a string"),
-    str | None: (str, "a string"),
-    str | Mapping[str, object] | None: ((str, Mapping), "a path, a mapping or 'none'"),
-}
-
-
-def _check_types(config: ServerConfig) -> None:
-    for each in fields(config):
-        value = getattr(config, each.name)
-        if each.type not in _KINDS or (value is None and each.default is None):
-            continue
-        kind, expected = _KINDS[each.type]
-        if not isinstance(value, kind) or (isinstance(value, bool) and each.type is not bool):
-            raise ValueError(f"{each.name} must be {expected}, not {value!r}")
-    bind: object = config.bind
-    if not isinstance(bind, tuple) or not all(isinstance(one, str) for one in bind):
-        raise ValueError(f"bind must be a tuple of strings, not {bind!r}")
-    if config.access_log_filter is not None and not callable(config.access_log_filter):
-        raise ValueError(f"access_log_filter must be callable, not {config.access_log_filter!r}")
+        Args:
+            worker_count: how many there are, where `workers` may say "as many as fit".
+        """
+        return SupervisorConfig(
+            worker_count=worker_count,
+            startup_timeout=self.startup_timeout,
+            shutdown_timeout=self.shutdown_timeout,
+            reload_timeout=self.reload_timeout,
+            worker_timeout=self.worker_timeout,
+            restart=RestartPolicy(budget=self.restart_budget, window_s=self.restart_window),
+            max_connections=self.max_connections,
+            when_full="refuse",  # in the words of the protocol, as a single worker does
+            worker_lifetime=self.worker_lifetime,
+            worker_max_rss=self.worker_max_rss,
+            recycle_jitter=self.recycle_jitter,
+        )
 
 
-def _check_bounds(config: ServerConfig) -> None:
-    for each in fields(config):
-        value, traits = getattr(config, each.name), each.metadata
-        if value is None:
-            continue
-        low, high = traits.get("at_least"), traits.get("at_most")
-        if (low is not None and value < low) or (high is not None and value > high):
-            bounds = f"{low} or more" if high is None else f"{low} to {high}"
-            raise ValueError(f"{each.name} must be {bounds}, not {value!r}")
+def _check_together(config: ServerConfig) -> None:
+    """Judge what one field alone cannot tell, and what is not there yet."""
     for name in ("uds", "app_dir", "access_log_file", "log_config"):
         if getattr(config, name) == "":
             raise ValueError(f"{name} must not be empty; leave it out instead")
-
-
-def _check_available(config: ServerConfig) -> None:
-    if config.workers > 1:
+    if config.access_log_filter is not None and not callable(config.access_log_filter):
+        raise ValueError(f"access_log_filter must be callable, not {config.access_log_filter!r}")
+    if config.worker_mode == "sync":
         raise ValueError(
-            f"workers must be 1, not {config.workers}: several workers are not available yet; "
-            "start several servers behind a load balancer for now"
+            "worker_mode must not be 'sync': workers for sync applications are not available yet; "
+            "leave it at auto for now"
+        )
+    if 0 < config.max_connections < config.workers:
+        raise ValueError(
+            f"max_connections must be as large as workers, which is {config.workers}, or 0, "
+            f"not {config.max_connections}: it is the total of all workers"
         )
     for name in ("ssl_certfile", "ssl_keyfile"):
         if getattr(config, name) is not None:
@@ -302,7 +344,3 @@ def _check_available(config: ServerConfig) -> None:
                 f"{name} cannot be used: TLS is not available yet; "
                 "put a proxy that speaks TLS in front of the server for now"
             )
-    for each in fields(config):
-        choices, value = each.metadata.get("choices"), getattr(config, each.name)
-        if choices and value not in choices:
-            raise ValueError(f"{each.name} must be one of {', '.join(choices)}, not {value!r}")
