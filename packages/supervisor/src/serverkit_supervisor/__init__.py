@@ -1,7 +1,42 @@
 """Keeps a number of workers of any kind alive, as threads or processes."""
 
-from serverkit_supervisor.contract import TCPWorker, WorkerContext, WorkerFactory
+from serverkit_supervisor.config import SupervisorConfig
+from serverkit_supervisor.contract import (
+    ConnectionSource,
+    HandedConnection,
+    TCPWorker,
+    WorkerContext,
+    WorkerFactory,
+)
+from serverkit_supervisor.errors import (
+    ReloadFailed,
+    RestartLimitReached,
+    StartupFailed,
+    SupervisorError,
+    Unstopped,
+)
+from serverkit_supervisor.events import SupervisorEvent
+from serverkit_supervisor.generation import Generation
+from serverkit_supervisor.group import WorkerGroup
+from serverkit_supervisor.restart import RestartPolicy
 
-__all__ = ("TCPWorker", "WorkerContext", "WorkerFactory", "__version__")
+__all__ = (
+    "ConnectionSource",
+    "Generation",
+    "HandedConnection",
+    "ReloadFailed",
+    "RestartLimitReached",
+    "RestartPolicy",
+    "StartupFailed",
+    "SupervisorConfig",
+    "SupervisorError",
+    "SupervisorEvent",
+    "TCPWorker",
+    "Unstopped",
+    "WorkerContext",
+    "WorkerFactory",
+    "WorkerGroup",
+    "__version__",
+)
 
 __version__ = "0.1.0"

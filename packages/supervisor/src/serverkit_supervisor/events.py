@@ -1,0 +1,40 @@
+"""What a supervisor tells whoever is interested, such as the manager of services."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+type EventKind = Literal[
+    "ready",
+    "worker_started",
+    "worker_exited",
+    "reloading",
+    "reloaded",
+    "reload_failed",
+    "draining",
+    "stopping",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorEvent:
+    """One thing that happened.
+
+    Args:
+        kind: what:
+            "ready": all workers are ready for the first time;
+            "worker_started": a worker is ready; "worker_exited": one is gone, wished or not;
+            "reloading": a reload or restart has begun; "reloaded": the new generation serves;
+            "reload_failed": it does not, and the old one goes on;
+            "draining": the old generation finishes what it has;
+            "stopping": the end has begun.
+        worker: the worker as the log names it, for what concerns a single one; else empty.
+        generation: the number of the generation that it is about.
+        reason: why, as the rest of a sentence about it; may be empty.
+        error: what went wrong, if anything.
+    """
+
+    kind: EventKind
+    worker: str = ""
+    generation: int = 0
+    reason: str = ""
+    error: BaseException | None = None

@@ -1,0 +1,96 @@
+"""The workers that were made from the same code, and what is left to do when the last is gone."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from serverkit_supervisor.contract import WorkerFactory
+
+_LOG = logging.getLogger("serverkit.supervisor")
+
+
+def _keep() -> None:
+    """Leave nothing behind, since nothing was taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """What all workers of one generation are made of. A reload replaces it as a whole.
+
+    Args:
+        factory: makes the workers of the first group.
+        factories: make those of further groups, by the group's name; a group that is not named
+            keeps the factory it was declared with.
+        state: what the application's start left behind, for each worker; None: what
+            `set_lifespan_state` was given.
+        retire: called once, in a thread of its own, when the last worker of the generation is
+            gone: the time to give back what the workers shared. `run` waits for it at the end.
+    """
+
+    factory: WorkerFactory
+    factories: Mapping[str, WorkerFactory] = field(default_factory=lambda: MappingProxyType({}))
+    state: dict[str, object] | None = None
+    retire: Callable[[], None] = _keep
+
+
+class GenerationLife:
+    """One generation, from before its first worker to after its last.
+
+    Threads: the supervisor's; owned by its engine.
+    """
+
+    def __init__(self, number: int, made_of: Generation) -> None:
+        self.number = number
+        self.made_of = made_of
+        self.is_wanted = True
+        self._runs = 0
+        self._retirement: threading.Thread | None = None
+
+    def __str__(self) -> str:
+        return f"generation {self.number}"
+
+    def factory_of(self, group: str, declared: WorkerFactory | None) -> WorkerFactory:
+        """Give what makes the workers of a group; `declared` is None for the first group."""
+        if declared is None:
+            return self.made_of.factory
+        return self.made_of.factories.get(group, declared)
+
+    def enter(self) -> None:
+        """Count one more worker."""
+        self._runs += 1
+
+    def leave(self, when_retired: Callable[[], None]) -> None:
+        """Count one worker less; see `retire_if_over`."""
+        self._runs -= 1
+        self.retire_if_over(when_retired)
+
+    def retire_if_over(self, when_retired: Callable[[], None]) -> None:
+        """Retire the generation where it has no worker, gets none any more, and was not retired.
+
+        Args:
+            when_retired: called when that is done, by the thread that did it.
+        """
+        if self.is_wanted or self._runs or self._retirement is not None:
+            return
+        self._retirement = threading.Thread(
+            target=self._retire,
+            args=(when_retired,),
+            name=f"serverkit-retire-{self.number}",
+            daemon=True,
+        )
+        self._retirement.start()
+
+    @property
+    def is_retiring(self) -> bool:
+        """Whether its retirement has begun and is not over."""
+        return self._retirement is not None and self._retirement.is_alive()
+
+    def _retire(self, when_retired: Callable[[], None]) -> None:
+        try:
+            self.made_of.retire()
+        except Exception:  # noqa: BLE001 - whatever it is, the supervisor goes on
+            _LOG.exception("What %s left behind could not be put away", self)
+        finally:
+            when_retired()
