@@ -1,4 +1,4 @@
-"""What a runner tells about its worker.
+"""What a runner tells about its worker, and what a worker's process is told.
 
 Rules:
     `source` is the runner itself. What became of the worker it runs is known by that alone, so a
@@ -6,6 +6,7 @@ Rules:
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from serverkit_supervisor.exit_reason import ExitReason
 
@@ -56,11 +57,13 @@ class Failed:
         source: the runner.
         error: what it raised; None where that could not come over from its process.
         traceback: as text; may be empty.
+        summary: the error in one line, such as "ValueError: no such port"; may be empty.
     """
 
     source: object
     error: BaseException | None
     traceback: str
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +76,14 @@ class Exited:
 
 type Notice = Ready | Alive | RecycleWanted | Status | Stacks | Failed | Exited
 """All that a runner tells."""
+
+
+class Command(StrEnum):
+    """What the process of a worker is told over its control channel."""
+
+    DRAIN = "drain"
+    STOP = "stop"
+    STATUS = "status"
+    STACKS = "stacks"
+    REOPEN_LOGS = "reopen_logs"
+    TERMINATE = "terminate"
