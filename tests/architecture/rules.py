@@ -42,6 +42,7 @@ RULES = {
     ),
     "serverkit_server": Rule(
         ours=frozenset({"serverkit_proto", "serverkit_supervisor", "serverkit_worker"}),
+        third_party=frozenset({"watchfiles"}),
         forbidden_stdlib=frozenset({"argparse"}),
     ),
     "serverkit_cli": Rule(ours=frozenset({"serverkit_server"}), third_party=frozenset({"click"})),
@@ -49,7 +50,10 @@ RULES = {
 }
 
 # Imported by one module only, which translates its errors and hides its types.
-WRAPPED = {"h11": "serverkit_proto.http1_h11"}
+WRAPPED = {
+    "h11": "serverkit_proto.http1_h11",
+    "watchfiles": "serverkit_server.reload_changes",
+}
 
 # Modules that only a tool imports, which brings the package that the module asks for.
 UNDECLARED = {("serverkit_server.testing.pytest_plugin", "pytest")}

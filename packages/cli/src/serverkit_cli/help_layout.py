@@ -11,6 +11,7 @@ HEADINGS = (
     "Address",
     "Application",
     "Workers",
+    "Development",
     "Runtime",
     "Protocol",
     "Responses",

@@ -163,6 +163,30 @@ class ServerConfig:
         60.0, "Workers", "The time in which crashes of a worker count.", unit="seconds", above=0
     )
 
+    reload: bool = _setting(
+        default=False,
+        group="Development",
+        text="Serve new code as soon as files change; for development only.",
+    )
+    reload_dir: tuple[str, ...] = _setting(
+        (),
+        "Development",
+        "The folder to watch for changes, with all below it; app_dir when left out. May be given "
+        "several times.",
+    )
+    reload_include: tuple[str, ...] = _setting(
+        (),
+        "Development",
+        "A pattern of files whose changes count, besides sources, templates and configuration; "
+        "may be given several times.",
+    )
+    reload_exclude: tuple[str, ...] = _setting(
+        (),
+        "Development",
+        "A pattern of files and folders whose changes do not count, besides environments, caches "
+        "and hidden folders; may be given several times.",
+    )
+
     http1: Literal["fast", "h11"] = _setting(
         "fast",
         "Protocol",
@@ -326,6 +350,9 @@ def _check_together(config: ServerConfig) -> None:
     for name in ("uds", "app_dir", "access_log_file", "log_config"):
         if getattr(config, name) == "":
             raise ValueError(f"{name} must not be empty; leave it out instead")
+    for name in ("reload_dir", "reload_include", "reload_exclude"):
+        if not all(getattr(config, name)):
+            raise ValueError(f"{name} must not have an empty entry, not {getattr(config, name)!r}")
     if config.access_log_filter is not None and not callable(config.access_log_filter):
         raise ValueError(f"access_log_filter must be callable, not {config.access_log_filter!r}")
     if config.worker_mode == "sync":

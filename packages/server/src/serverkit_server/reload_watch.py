@@ -1,0 +1,137 @@
+"""Calls for a reload when files of an application have changed, while it is being written.
+
+Rules:
+    A burst of changes is one call; what changes after it is one more.
+    Nothing that goes wrong here ends the server: it serves on with the code it has.
+"""
+
+import contextlib
+import importlib.util
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from serverkit_server.config import ServerConfig
+from serverkit_server.errors import StartupError
+from serverkit_server.reload_changes import REMEDY, FileChanges
+from serverkit_server.reload_filter import ReloadFilter
+
+_LOG = logging.getLogger("serverkit.server")
+_STOP_WITHIN_S: Final = 5.0
+_MOST_NAMES: Final = 3
+_NEEDS_RELOAD: Final = ("reload_dir", "reload_include", "reload_exclude")
+
+
+class ReloadWatcher:
+    """Watches files from entering to leaving it as a context manager.
+
+    Args:
+        config: its `reload_dir`, `reload_include` and `reload_exclude` say what counts.
+        reload: called for each burst of changes, with the paths that have changed, sorted. It
+            should return at once; what it raises is logged.
+
+    Threads: one enters and leaves; `reload` is called by a thread of the watcher.
+    """
+
+    def __init__(self, config: ServerConfig, reload: Callable[[Sequence[str]], object]) -> None:
+        self._here = str(Path.cwd())
+        self._roots = [
+            os.path.normpath(Path.cwd() / each) for each in config.reload_dir or (config.app_dir,)
+        ]
+        self._counts = ReloadFilter(
+            include=config.reload_include, exclude=config.reload_exclude, base=self._here
+        )
+        self._reload = reload
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        """Begin to watch: from now on no change is missed.
+
+        Raises:
+            StartupError: a folder is not there, or the system does not watch so many.
+        """
+        for root in self._roots:
+            if not Path(root).is_dir():
+                raise StartupError(
+                    f"There is no folder {root} to watch for changes.",
+                    setting="reload_dir",
+                    remedy="Name one that exists, from the folder where the server is started.",
+                )
+        try:
+            changes = FileChanges(self._roots, self._counts, stopping=self._stopping)
+        except (OSError, RuntimeError) as error:
+            raise StartupError(
+                f"Files cannot be watched for changes: {error}", setting="reload", remedy=REMEDY
+            ) from error
+        places = ", ".join(self._named(root) for root in self._roots)
+        _LOG.info("Watching %s for changes, %d folders in all.", places, changes.folder_count)
+        self._thread = threading.Thread(
+            target=self._watch, args=(changes,), name="serverkit-reload", daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(_STOP_WITHIN_S)
+            if self._thread.is_alive():
+                _LOG.error("The thread %s does not end.", self._thread.name)
+
+    def _watch(self, changes: FileChanges) -> None:
+        try:
+            with contextlib.closing(changes):
+                while changed := changes.next_burst():
+                    self._call(sorted(changed))
+        except (OSError, RuntimeError):
+            _LOG.exception("Changes of files are not noticed any more; restart the server.")
+
+    def _call(self, changed: Sequence[str]) -> None:
+        names = [self._named(path) for path in changed[:_MOST_NAMES]]
+        if len(changed) > _MOST_NAMES:
+            names.append(f"{len(changed) - _MOST_NAMES} more")
+        _LOG.info("Reloading, for these have changed: %s", ", ".join(names))
+        forget_bytecode(changed)
+        try:
+            self._reload(changed)
+        except Exception:  # noqa: BLE001 - whatever it is, the next change may be served
+            _LOG.exception("The reload could not be asked for.")
+
+    def _named(self, path: str) -> str:
+        """Name a path as seen from here, where it is below."""
+        return os.path.relpath(path, self._here) if _is_below(path, self._here) else path
+
+
+def forget_bytecode(sources: Iterable[str]) -> None:
+    """Remove what Python keeps of sources that have changed.
+
+    It tells a source from an earlier one by its size and the second of its change. An edit may
+    leave both as they are.
+
+    Args:
+        sources: whole paths; others than those of Python files are passed over.
+    """
+    for path in sources:
+        if path.endswith(".py"):
+            for level in ("", "1", "2"):
+                with contextlib.suppress(OSError, NotImplementedError):
+                    Path(importlib.util.cache_from_source(path, optimization=level)).unlink()
+
+
+def settings_without_effect(config: ServerConfig) -> list[str]:
+    """Name the settings of reloading that are given though `reload` is off."""
+    return [] if config.reload else [name for name in _NEEDS_RELOAD if getattr(config, name)]
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
