@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks import wrk
@@ -77,7 +78,7 @@ def describe() -> dict[str, object]:
     }
 
 
-def save(folder: Path, kind: str, artifact: dict[str, object]) -> Path:
+def save(folder: Path, kind: str, artifact: Mapping[str, object]) -> Path:
     """Write an artifact with its environment into a folder, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     now = datetime.datetime.now(datetime.UTC)

@@ -5,9 +5,11 @@ stall hides the requests that were not sent meanwhile. Compare it between server
 """
 
 import json
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from benchmarks.workloads import Workload
 
@@ -72,11 +74,22 @@ def write_script(workload: Workload, folder: Path) -> Path:
     return script
 
 
-def command(port: int, *, script: Path, seconds: int, connections: int, core: int) -> list[str]:
-    """Return the command line of one run."""
+def command(
+    port: int,
+    *,
+    script: Path,
+    seconds: int,
+    connections: int,
+    core: int | None,
+    path: str = "/",
+    headers: tuple[str, ...] = (),
+) -> list[str]:
+    """Return the command line of one run; no core leaves it free."""
     return [
-        *("taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"),
-        *("--latency", "-s", str(script), f"http://127.0.0.1:{port}/"),
+        *(() if core is None else ("taskset", "-c", str(core))),
+        *("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script)),
+        *(word for header in headers for word in ("-H", header)),
+        f"http://127.0.0.1:{port}{path}",
     ]
 
 
@@ -90,6 +103,37 @@ def run(words: list[str], seconds: int) -> Load:
         words, capture_output=True, text=True, check=False, timeout=seconds + 30
     )
     return parse(finished.stdout, finished.stderr)
+
+
+class Background:
+    """A run that goes on until `stop`; a context manager. Owner: whoever entered it."""
+
+    def __init__(self, words: list[str]) -> None:
+        """Keep a command line of `command`, whose duration is then the longest."""
+        self._words = words
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            self._words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+
+    def stop(self) -> Load:
+        """End it now, and return what it saw.
+
+        Raises:
+            WrkError: It failed, or printed no result.
+        """
+        if self._process is None:
+            raise RuntimeError("wrk was not started")
+        self._process.send_signal(signal.SIGINT)  # on which it reports
+        return parse(*self._process.communicate(timeout=30))
 
 
 def parse(stdout: str, stderr: str = "") -> Load:

@@ -1,0 +1,107 @@
+"""Who answers at a server that runs `benchmarks.who_app`: its workers, as its clients meet them."""
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.busy_connection import read_answer
+from benchmarks.server_process import ServerFailedError
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+EVERY_S = 0.01
+DEAD_AFTER = 100
+"""So many times in a row without any answer, and nobody is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker: the generation of its code, its process and its thread."""
+
+    generation: str
+    pid: int
+    thread_id: int
+
+
+def parse(body: bytes) -> Worker:
+    """Return the worker that answered so."""
+    generation, pid, thread_id = body.decode().split()
+    return Worker(generation, int(pid), int(thread_id))
+
+
+def ask(port: int, *, timeout_s: float = 10.0) -> Worker:
+    """Return who answers on a new connection.
+
+    Raises:
+        OSError: Nobody does.
+    """
+    with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as connection:
+        connection.sendall(REQUEST)
+        return parse(read_answer(connection).partition(b"\r\n\r\n")[2])
+
+
+def meet(port: int, count: int, *, within_s: float, but_not: int = 0) -> frozenset[Worker]:
+    """Return all the workers, asking on many connections at once until that many were met.
+
+    Args:
+        port: Where the server listens.
+        count: How many there are.
+        within_s: How long to ask.
+        but_not: A process that does not count.
+
+    Raises:
+        ServerFailedError: There are fewer, or nobody meets all of them in that time.
+    """
+    met: set[Worker] = set()
+    failed = 0
+    began = time.monotonic()
+    while time.monotonic() < began + within_s and failed < DEAD_AFTER:
+        failed += 1
+        with contextlib.suppress(OSError):
+            met |= {one for one in ask_at_once(port, 4 * count) if one.pid != but_not}
+            failed = 0
+        if len(met) >= count:
+            return frozenset(met)
+        time.sleep(EVERY_S)
+    took = time.monotonic() - began
+    raise ServerFailedError(f"{len(met)} of {count} workers were met in {took:.1f} s")
+
+
+def ask_at_once(port: int, connections: int) -> set[Worker]:
+    """Return who answers on that many new connections, all open at the same time.
+
+    Raises:
+        OSError: One was not answered.
+    """
+    with contextlib.ExitStack() as stack:
+        opened = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            for _number in range(connections)
+        ]
+        for connection in opened:
+            connection.sendall(REQUEST)
+        return {parse(read_answer(one).partition(b"\r\n\r\n")[2]) for one in opened}
+
+
+def ask_until(port: int, done: Callable[[Worker], bool], *, within_s: float) -> float | None:
+    """Ask on new connections until an answer is the last that was needed.
+
+    Args:
+        port: Where the server listens.
+        done: Told of each answer, says whether it was the last.
+        within_s: How long to ask.
+
+    Returns:
+        How long it took, in seconds; None if it was not done in time.
+    """
+    began = time.monotonic()
+    failed = 0
+    while (now := time.monotonic()) < began + within_s and failed < DEAD_AFTER:
+        with contextlib.suppress(OSError):
+            failed += 1
+            if done(ask(port)):
+                return time.monotonic() - began
+            failed = 0
+        time.sleep(max(0.0, now + EVERY_S - time.monotonic()))
+    return None
