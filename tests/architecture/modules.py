@@ -73,6 +73,12 @@ MODULES: dict[str, tuple[str, ...]] = {
         "runner",
         "generation",
         "group",
+        "reaper",
+        "folder_turn",
+        "pid_file",
+        "systemd",
+        "upgrade",
+        "signals",
     ),
     "serverkit_server": (
         "setting_types",

@@ -12,17 +12,14 @@ import errno
 import os
 import socket
 import stat
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from serverkit_server.errors import BindError
+from serverkit_supervisor.folder_turn import folder_turn
 
 type FileIdentity = tuple[int, int]
 """Device and inode of a file."""
 
-_LOCK_TIMEOUT_S = 5.0
-_LOCK_RETRY_S = 0.02
 _CONNECT_TIMEOUT_S = 1.0
 
 
@@ -37,7 +34,7 @@ def bind_unix_socket(path: str, *, mode: int, backlog: int) -> tuple[socket.sock
     Raises:
         BindError: a server listens there, something else is there, or the system refuses.
     """
-    with _turn_in(Path(path).absolute().parent):
+    with folder_turn(Path(path).absolute().parent):
         _make_room(path)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -102,31 +99,6 @@ def _probe(path: str) -> str:
                 return ""
             return f"whether a server listens there cannot be found out ({error.strerror})"
     return "a server listens there"
-
-
-@contextlib.contextmanager
-def _turn_in(folder: Path) -> Iterator[None]:
-    """Hold the lock on a folder, where the system can lock one."""
-    try:
-        import fcntl  # noqa: PLC0415 - not everywhere
-
-        handle = os.open(folder, os.O_RDONLY)
-    except (ImportError, OSError):
-        yield  # where it cannot be opened it cannot be bound in either, and bind will say so
-        return
-    try:
-        end = time.monotonic() + _LOCK_TIMEOUT_S
-        while time.monotonic() < end:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(_LOCK_RETRY_S)
-            except OSError:
-                break  # a file system without locks
-        yield
-    finally:
-        os.close(handle)
 
 
 def _remedy(error: OSError) -> str:
