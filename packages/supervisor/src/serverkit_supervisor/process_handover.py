@@ -1,0 +1,184 @@
+"""Hands connections to a worker in another process: the supervisor's end.
+
+What the worker's process has not received stays in the socket between the two. The supervisor keeps
+both ends of it open, so it can take that back, whatever became of the worker.
+"""
+
+import errno
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from serverkit_supervisor.descriptor_messages import (
+    PER_MESSAGE,
+    SHORT,
+    receive,
+    send_connections,
+    send_memory,
+)
+from serverkit_supervisor.handover import UNTAKEN, Accepted, counted
+from serverkit_supervisor.shared_counts import (
+    CLOSED,
+    SENT,
+    TAKEN,
+    WANTED,
+    SharedCounts,
+    make_shared_memory,
+)
+
+logger = logging.getLogger("serverkit.supervisor")
+
+_HEARD_BYTES: Final = 4096
+# The system takes nothing more at this moment.
+_FULL: Final = frozenset(
+    {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS, errno.ENOMEM, errno.ETOOMANYREFS}
+)
+
+
+def _nobody() -> None:
+    """Take word that nobody waits for."""
+
+
+class ProcessHandover:
+    """The way for connections to one worker's process.
+
+    Owner: the runner of the worker, which passes `child_socket` to the process, does not close it
+    by itself, and closes the handover when the process is gone and its outlet was removed from the
+    distributor.
+    """
+
+    def __init__(self) -> None:
+        """Open the way.
+
+        Raises:
+            OSError: no descriptors are left.
+        """
+        parent_socket, self.child_socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.outlet = ProcessOutlet(parent_socket, self.child_socket)
+
+    def close(self) -> None:
+        """Close both ends. Connections that wait in between are closed. Repeatable."""
+        self.outlet.close()
+
+
+class ProcessOutlet:
+    """The distributor's end. See `Outlet`."""
+
+    def __init__(self, parent_socket: socket.socket, child_socket: socket.socket) -> None:
+        """Send the worker's side the memory with the counts.
+
+        Args:
+            parent_socket: connected with the other one; both belong to this object.
+            child_socket: what the worker's process has a duplicate of.
+        """
+        self._parent_socket = parent_socket
+        self._child_socket = child_socket
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._call: Callable[[], None] = _nobody
+        self._sent = self._open = 0  # Both without what was taken back.
+        for end in (parent_socket, child_socket):
+            end.setblocking(False)  # noqa: FBT003  the standard library's signature
+        memory = make_shared_memory()
+        try:
+            self._counts = SharedCounts(memory)
+            send_memory(parent_socket, memory)
+        finally:
+            os.close(memory)
+
+    def fileno(self) -> int:
+        """Give the descriptor that the worker's side makes readable; -1 after `close`."""
+        return self._parent_socket.fileno()
+
+    def give(self, connections: Sequence[Accepted]) -> int:
+        """Send connections, and close what was sent."""
+        with self._lock:
+            if self._is_closed:
+                return 0
+            room = UNTAKEN - (self._sent - self._counts.numbers[TAKEN])
+            count = min(len(connections), room)
+            taken = 0
+            while taken < count:
+                some = connections[taken : min(taken + PER_MESSAGE, count)]
+                if not self._send(some):
+                    break
+                taken += len(some)
+            self._counts.numbers[SENT] = self._sent
+        return taken
+
+    def _send(self, connections: Sequence[Accepted]) -> bool:
+        """Send one message, and close what was sent. False: nothing was."""
+        try:
+            send_connections(self._parent_socket, connections)
+        except OSError as exc:
+            if exc.errno not in _FULL:
+                logger.exception("Cannot hand connections to a worker's process")
+            return False
+        self._sent += len(connections)
+        self._open += counted(connections)
+        for each in connections:
+            os.close(each.descriptor)
+        return True
+
+    def open_count(self) -> int:
+        """Say how many were sent and are not closed."""
+        with self._lock:
+            return 0 if self._is_closed else self._open - self._counts.numbers[CLOSED]
+
+    def take_back(self) -> list[Accepted]:
+        """Receive what the worker's process has not received."""
+        with self._lock:
+            return [] if self._is_closed else self._take_back()
+
+    def _take_back(self) -> list[Accepted]:
+        untaken: list[Accepted] = []
+        memory: list[int] = []
+        while True:
+            try:
+                message = receive(self._child_socket)
+            except BlockingIOError:
+                break
+            if message.is_memory:
+                memory = message.descriptors
+                continue
+            untaken += message.connections()
+            self._sent -= message.sent_count()
+            self._open -= counted(message.connections())
+            if lost := message.lost_count():
+                self._open -= lost
+                logger.error("Lost %d connections: no descriptors are left to take them back", lost)
+        self._counts.numbers[SENT] = self._sent
+        for descriptor in memory:  # The process has not looked yet; it may still do so.
+            send_memory(self._parent_socket, descriptor)
+            os.close(descriptor)
+        return untaken
+
+    def call_when_changed(self, call: Callable[[], None]) -> None:
+        """Let the worker's process send a byte at the next change; `close` calls."""
+        with self._lock:
+            self._call = call
+            if not self._is_closed:
+                self._counts.numbers[WANTED] = 1
+
+    def heard(self) -> bool:
+        """Take the bytes that the worker's process sent."""
+        with self._lock:
+            try:
+                return SHORT in self._parent_socket.recv(_HEARD_BYTES)
+            except OSError:  # None are there; or it was closed.
+                return False
+
+    def close(self) -> None:
+        """Close everything. Repeatable."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self._parent_socket.close()
+            self._child_socket.close()
+            self._counts.close()
+            call = self._call
+        call()
