@@ -34,6 +34,7 @@ def test_help_of_serve_has_headings_and_examples(run: Run) -> None:
         "Address:",
         "Application:",
         "Workers:",
+        "Development:",
         "Runtime:",
         "Protocol:",
         "Responses:",
