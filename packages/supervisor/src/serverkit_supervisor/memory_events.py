@@ -45,7 +45,7 @@ def _find(cgroup: Path, mount: Path) -> Path | None:
     except OSError:
         return None
     for line in lines:
-        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
         # In a container the path may be that of the host, which is not to be seen from within.
         for place in (path.lstrip("/"), ""):
             if controllers == "":

@@ -1,0 +1,31 @@
+"""What threads are doing at this moment, as text for people."""
+
+import sys
+import threading
+import traceback
+from collections.abc import Collection
+
+_DEEPEST = 50
+"""So many of the innermost calls of each thread are shown."""
+
+_MAX_TEXT = 500_000
+
+
+def stacks_of(threads: Collection[int] | None = None) -> str:
+    """Write down the stack of each thread, the innermost call last.
+
+    Args:
+        threads: their `threading.get_ident`; None: all but the one that asks.
+
+    Threads: any. The others go on meanwhile, so a stack may be a moment old.
+    """
+    frames = sys._current_frames()  # noqa: SLF001 - documented, for this very use
+    names = {each.ident: each.name for each in threading.enumerate()}
+    asking = threading.get_ident()
+    parts = []
+    for ident, frame in frames.items():
+        if ident == asking if threads is None else ident not in threads:
+            continue
+        parts.append(f"Thread {names.get(ident, 'without a name')} ({ident}):\n")
+        parts.extend(traceback.format_stack(frame, limit=_DEEPEST))
+    return "".join(parts)[:_MAX_TEXT]
