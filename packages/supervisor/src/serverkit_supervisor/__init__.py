@@ -19,6 +19,7 @@ from serverkit_supervisor.events import SupervisorEvent
 from serverkit_supervisor.generation import Generation
 from serverkit_supervisor.group import WorkerGroup
 from serverkit_supervisor.restart import RestartPolicy
+from serverkit_supervisor.supervisor import Supervisor
 
 __all__ = (
     "ConnectionSource",
@@ -28,6 +29,7 @@ __all__ = (
     "RestartLimitReached",
     "RestartPolicy",
     "StartupFailed",
+    "Supervisor",
     "SupervisorConfig",
     "SupervisorError",
     "SupervisorEvent",

@@ -38,15 +38,26 @@ class Generation:
 class GenerationLife:
     """One generation, from before its first worker to after its last.
 
-    Threads: the supervisor's; owned by its engine.
+    Owner: the engine. Threads: the supervisor's.
+
+    Args:
+        number: 0 and up.
+        made_of: what its workers are made of.
+        before: the generation that is made of the very same; None: none is. What they share is
+            put away when the last of them is over.
     """
 
-    def __init__(self, number: int, made_of: Generation) -> None:
+    def __init__(
+        self, number: int, made_of: Generation, before: "GenerationLife | None" = None
+    ) -> None:
         self.number = number
         self.made_of = made_of
         self.is_wanted = True
+        self.sharers: set[GenerationLife] = before.sharers if before is not None else set()
+        self.sharers.add(self)
         self._runs = 0
         self._retirement: threading.Thread | None = None
+        self._retired = threading.Event()
 
     def __str__(self) -> str:
         return f"generation {self.number}"
@@ -72,7 +83,10 @@ class GenerationLife:
         Args:
             when_retired: called when that is done, by the thread that did it.
         """
-        if self.is_wanted or self._runs or self._retirement is not None:
+        if self.is_wanted or self._runs or self not in self.sharers:
+            return
+        self.sharers.remove(self)
+        if self.sharers:
             return
         self._retirement = threading.Thread(
             target=self._retire,
@@ -83,9 +97,14 @@ class GenerationLife:
         self._retirement.start()
 
     @property
+    def is_over(self) -> bool:
+        """Whether nothing is left of it: it has retired, or another needs what it was made of."""
+        return self not in self.sharers and not self.is_retiring
+
+    @property
     def is_retiring(self) -> bool:
         """Whether its retirement has begun and is not over."""
-        return self._retirement is not None and self._retirement.is_alive()
+        return self._retirement is not None and not self._retired.is_set()
 
     def _retire(self, when_retired: Callable[[], None]) -> None:
         try:
@@ -93,4 +112,5 @@ class GenerationLife:
         except Exception:  # noqa: BLE001 - whatever it is, the supervisor goes on
             _LOG.exception("What %s left behind could not be put away", self)
         finally:
+            self._retired.set()
             when_retired()

@@ -1,0 +1,136 @@
+"""A graceful reload: the new generation is ready before the old one drains.
+
+    renew      get what the new generation is made of, where something gets it   (may fail)
+    start      start all its workers, of all groups                              (may fail)
+    switch     connections go to the new workers; the old ones drain, group by group
+
+Until the switch nothing is asked of the old generation, so a failure changes nothing.
+"""
+
+import logging
+
+from serverkit_supervisor.errors import ReloadFailed
+from serverkit_supervisor.fleet import Fleet
+from serverkit_supervisor.generation import Generation, GenerationLife
+from serverkit_supervisor.handle import Run, Slot
+from serverkit_supervisor.ordered_end import OrderedEnd
+from serverkit_supervisor.renewal import Renewal
+from serverkit_supervisor.states import COMING_UP, Event, State
+
+_LOG = logging.getLogger("serverkit.supervisor")
+
+
+class Reload:
+    """One reload.
+
+    Owner: the engine. Threads: the supervisor's.
+
+    Args:
+        fleet: the workers.
+        renewal: gets what the new generation is made of, and was started; None: the same as the
+            old one.
+
+    Attributes:
+        draining: the end of the old generation, after the switch.
+        failure: why there was no switch.
+    """
+
+    def __init__(self, fleet: Fleet, renewal: Renewal | None) -> None:
+        self._fleet = fleet
+        self.renewal = renewal
+        self._generation: GenerationLife | None = None
+        self._newcomers: list[tuple[Slot, Run]] = []
+        self.draining: OrderedEnd | None = None
+        self.failure: ReloadFailed | None = None
+
+    def advance(self, now: float) -> bool:
+        """Go on as far as it goes; True once it is over, whatever came of it."""
+        if self._generation is None:
+            made_of, failure = renewed(self._fleet, self.renewal, now)
+            if made_of is not None:
+                self._start(made_of)
+            elif failure is not None:
+                self._fail(failure)
+                return True
+            else:
+                return False
+        for _, run in self._newcomers:
+            if run.state not in COMING_UP:
+                self._fail(
+                    ReloadFailed(
+                        f"{run} of the new generation did not start: {run.ending()}",
+                        error=run.error,
+                        traceback=run.evidence(),
+                    )
+                )
+                return True
+        if all(run.state is State.SERVING for _, run in self._newcomers):
+            self._switch()
+            return True
+        return False
+
+    def next_deadline(self) -> float | None:
+        """Give the time at which there is something to look at; None: there is none."""
+        return self.renewal.deadline if self.renewal is not None else None
+
+    def cancel(self) -> None:
+        """Leave it: all workers are about to be ended, the new ones too."""
+        if self._generation is not None:
+            self._fleet.lineage.give_up(self._generation)
+
+    def _start(self, made_of: Generation) -> None:
+        self._generation = self._fleet.lineage.conceive(made_of)
+        for team in self._fleet.teams:
+            for slot in team.slots:
+                run = self._fleet.spawn(team, slot.worker_id, self._generation)
+                self._newcomers.append((slot, run))
+
+    def _fail(self, failure: ReloadFailed) -> None:
+        for _, run in self._newcomers:
+            self._fleet.tell(run, Event.STOP)
+        self.cancel()
+        self.failure = failure
+        report(self._fleet, failure)
+
+    def _switch(self) -> None:
+        fleet, generation = self._fleet, self._generation
+        if generation is None:
+            raise AssertionError("only a generation that was started can be ready")
+        old = fleet.lineage.current
+        for slot, run in self._newcomers:
+            slot.put(run)
+            fleet.put_in_service(run)
+        fleet.lineage.succeed(generation)
+        _LOG.info("%s serves; %s finishes what it has", generation, old)
+        fleet.announce("reloaded")
+        fleet.announce("draining")
+        self.draining = OrderedEnd(fleet, Event.DRAIN, old)
+        self.draining.advance()
+
+
+def renewed(
+    fleet: Fleet, renewal: Renewal | None, now: float
+) -> tuple[Generation | None, ReloadFailed | None]:
+    """Give what the new generation is made of, or why there is none; neither: not yet."""
+    if renewal is None:
+        return fleet.lineage.current.made_of, None
+    outcome = renewal.check(now)
+    if outcome is None:
+        return None, None
+    if outcome.generation is not None:
+        return outcome.generation, None
+    short = f"{type(outcome.error).__name__}: {outcome.error}"
+    return None, ReloadFailed(
+        f"the new generation could not be made: {short}",
+        error=outcome.error,
+        traceback=outcome.traceback.rstrip(),
+    )
+
+
+def report(fleet: Fleet, failure: ReloadFailed) -> None:
+    """Tell that the old generation goes on, and why."""
+    evidence = f"\n{failure.traceback}" if failure.traceback else ""
+    _LOG.error(
+        "Reload failed: %s. %s goes on serving.%s", failure.message, fleet.lineage.current, evidence
+    )
+    fleet.announce("reload_failed", error=failure)
