@@ -136,6 +136,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "gil",
         "port_holder",
         "unix_socket",
+        "inherited_sockets",
         "bind",
         "log_setup",
         "factory",

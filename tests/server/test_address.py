@@ -2,7 +2,13 @@
 
 import pytest
 
-from serverkit_server.address import InheritedSocket, TCPAddress, UnixAddress, parse_address
+from serverkit_server.address import (
+    InheritedSocket,
+    SystemdSocket,
+    TCPAddress,
+    UnixAddress,
+    parse_address,
+)
 
 
 @pytest.mark.parametrize(
@@ -15,6 +21,8 @@ from serverkit_server.address import InheritedSocket, TCPAddress, UnixAddress, p
         ("unix:/run/app.sock", UnixAddress("/run/app.sock")),
         ("unix:app.sock", UnixAddress("app.sock")),
         ("fd://3", InheritedSocket(3)),
+        ("systemd:", SystemdSocket("")),
+        ("systemd:web.socket", SystemdSocket("web.socket")),
     ],
 )
 def test_reads_what_it_writes(text: str, expected: object) -> None:

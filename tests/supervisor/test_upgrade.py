@@ -192,12 +192,8 @@ class NoProcess:
         raise AssertionError("it has ended")
 
 
-def test_what_the_new_process_gets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It gets command line, folder and environment of the beginning, and no more of ours.
-
-    An application may have changed the environment; what it has read from files would win over
-    newer files.
-    """
+def test_what_the_new_process_gets() -> None:
+    """It gets the command line, the folder and the environment, but for what is this one's own."""
     started: queue.SimpleQueue[tuple[list[str], dict[str, str], str]] = queue.SimpleQueue()
 
     def spawn(
@@ -206,18 +202,42 @@ def test_what_the_new_process_gets(monkeypatch: pytest.MonkeyPatch) -> None:
         started.put((list(command), dict(environment), folder))
         return NoProcess()
 
-    monkeypatch.setenv("WATCHDOG_PID", "1")
-    monkeypatch.setenv("NOTIFY_SOCKET", "/run/notify")
     folder = str(Path.cwd())
-    upgrade = Upgrade(sockets=list, on_ready=lambda _pid: None, startup_timeout=WAIT_S, spawn=spawn)
-    monkeypatch.setenv("ADDED_LATER", "1")
+    before = {"WATCHDOG_PID": "1", "LISTEN_PID": "1", "NOTIFY_SOCKET": "/run/notify"}
+    upgrade = Upgrade(
+        sockets=list,
+        on_ready=lambda _pid: None,
+        startup_timeout=WAIT_S,
+        environment=before,
+        spawn=spawn,
+    )
     upgrade.start()
     command, environment, where = started.get(timeout=WAIT_S)
     assert (command, where) == (sys.orig_argv, folder)
-    assert not {"WATCHDOG_PID", "ADDED_LATER"} & set(environment)
-    assert environment["NOTIFY_SOCKET"] == "/run/notify"
-    message = json.loads(environment[UPGRADE_VARIABLE])
+    message = json.loads(environment.pop(UPGRADE_VARIABLE))
+    assert environment == {"NOTIFY_SOCKET": "/run/notify"}
     assert (message["pid"], message["sockets"]) == (os.getpid(), [])
+
+
+@pytest.mark.slow
+def test_the_environment_of_the_beginning() -> None:
+    """What a program has put into its environment is not what it was started with."""
+    code = """
+import os
+from serverkit_supervisor.upgrade import initial_environment
+os.environ["GREETING"], os.environ["ADDED"] = "changed", "1"
+found = initial_environment()
+assert found["GREETING"] == "as it was, = and all" and "ADDED" not in found, found
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={**os.environ, "GREETING": "as it was, = and all"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WAIT_S,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

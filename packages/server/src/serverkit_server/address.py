@@ -1,8 +1,11 @@
-"""The written form of an address to listen on: `host:port`, `[v6]:port`, `unix:path`, `fd://N`."""
+"""The written form of an address to listen on.
+
+`host:port`, `[v6]:port`, `unix:path`, `fd://N`, `systemd:` or `systemd:name`.
+"""
 
 from dataclasses import dataclass
 
-_FORMS = "write host:port, [v6 address]:port, unix:/path or fd://number"
+_FORMS = "write host:port, [v6 address]:port, unix:/path, fd://number or systemd:name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,21 @@ class InheritedSocket:
         return f"fd://{self.descriptor}"
 
 
-type Address = TCPAddress | UnixAddress | InheritedSocket
+@dataclass(frozen=True, slots=True)
+class SystemdSocket:
+    """The sockets that systemd has opened for this process.
+
+    Attributes:
+        name: those of this name, `FileDescriptorName=` of the socket unit; empty: all of them.
+    """
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"systemd:{self.name}"
+
+
+type Address = TCPAddress | UnixAddress | InheritedSocket | SystemdSocket
 
 
 def parse_address(text: str) -> Address:
@@ -62,6 +79,8 @@ def parse_address(text: str) -> Address:
         if not _is_number(number):
             raise ValueError(f"no descriptor number in {text!r}; {_FORMS}")
         return InheritedSocket(int(number))
+    if text.startswith("systemd:"):
+        return SystemdSocket(text.removeprefix("systemd:"))
     return _parse_tcp(text)
 
 

@@ -6,19 +6,27 @@ Rules:
     families: each IPv6 socket is for IPv6 alone, whatever the system's default.
     A port is shared with nobody: SO_REUSEADDR lets a server start again at once, SO_REUSEPORT
     would let a second one in.
+    Each socket is known by the address it was opened for, so that a process started in the place
+    of this one finds it.
 """
 
 import contextlib
 import errno
 import os
 import socket
-import stat
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-from serverkit_server.address import Address, InheritedSocket, TCPAddress, UnixAddress
+from serverkit_server.address import (
+    Address,
+    InheritedSocket,
+    SystemdSocket,
+    TCPAddress,
+    UnixAddress,
+)
 from serverkit_server.errors import BindError
+from serverkit_server.inherited_sockets import InheritedSockets, duplicate, unix_address
 from serverkit_server.port_holder import find_port_holder
 from serverkit_server.unix_socket import FileIdentity, bind_unix_socket, remove_unix_socket
 
@@ -42,6 +50,7 @@ class Listeners:
     def __init__(self) -> None:
         self.sockets: list[socket.socket] = []
         self.bound_addrs: list[tuple[str, int]] = []
+        self._addresses: list[str] = []
         self._paths: list[tuple[str, FileIdentity]] = []
 
     def __enter__(self) -> Self:
@@ -65,7 +74,22 @@ class Listeners:
             for listener, (host, port) in zip(self.sockets, self.bound_addrs, strict=True)
         ]
 
-    def add(self, listener: socket.socket, unix_path: tuple[str, FileIdentity] | None) -> None:
+    @property
+    def by_address(self) -> list[tuple[str, int]]:
+        """The address that each socket was opened for, and its descriptor."""
+        return [
+            (address, listener.fileno())
+            for address, listener in zip(self._addresses, self.sockets, strict=True)
+        ]
+
+    @property
+    def files(self) -> dict[str, list[int]]:
+        """Device and inode of the file of each unix socket, by the address of the socket."""
+        return {unix_address(path): list(identity) for path, identity in self._paths}
+
+    def add(
+        self, listener: socket.socket, address: str, unix_file: tuple[str, FileIdentity] | None
+    ) -> None:
         """Take over a listening socket, and the file that stands for it if there is one."""
         name = listener.getsockname()
         self.sockets.append(listener)
@@ -74,8 +98,13 @@ class Listeners:
             if listener.family == socket.AF_UNIX
             else (str(name[0]), int(name[1]))
         )
-        if unix_path:
-            self._paths.append(unix_path)
+        self._addresses.append(address)
+        if unix_file:
+            self._paths.append(unix_file)
+
+    def leave_paths(self) -> None:
+        """Leave the files of unix sockets to the process that has taken them over."""
+        self._paths.clear()
 
     def remove_paths(self) -> None:
         """Remove the files of unix sockets; those that somebody else has made stay."""
@@ -90,53 +119,107 @@ class Listeners:
                 listener.close()
 
 
-def open_listeners(addresses: Iterable[Address], *, backlog: int, unix_mode: int) -> Listeners:
+def open_listeners(
+    addresses: Iterable[Address],
+    *,
+    backlog: int,
+    unix_mode: int,
+    inherited: InheritedSockets | None = None,
+) -> Listeners:
     """Bind all the addresses and listen.
 
     Args:
         addresses: what to listen on; what stands there twice is bound once.
         backlog: how many connections may wait to be accepted.
         unix_mode: the permissions of unix sockets.
+        inherited: what was passed on to this process; what is not asked for is closed.
 
     Raises:
         BindError: one of them cannot be bound. Then none is.
     """
-    listeners = Listeners()
-    taken: set[_SocketAddress] = set()
+    inherited = inherited or InheritedSockets()
+    opening = _Opening(inherited, backlog, unix_mode)
     try:
         for address in dict.fromkeys(addresses):
             match address:
                 case TCPAddress():
-                    for listener in _open_tcp(address, backlog, taken):
-                        listeners.add(listener, None)
+                    opening.open_tcp(address)
                 case UnixAddress():
-                    path = address.path
-                    opened, identity = bind_unix_socket(path, mode=unix_mode, backlog=backlog)
-                    listeners.add(opened, (path, identity))
+                    opening.open_unix(address)
                 case InheritedSocket():
-                    listeners.add(_take_over(address, backlog), None)
+                    listener = inherited.take(str(address)) or duplicate(address.descriptor)
+                    opening.listeners.add(listener, str(address), None)
+                case SystemdSocket():
+                    for each in inherited.take_systemd(address.name):
+                        opening.listeners.add(each.socket, each.address, None)
     except BaseException:
-        listeners.close()
+        opening.listeners.close()
         raise
-    return listeners
+    finally:
+        inherited.close_rest()
+    return opening.listeners
 
 
-def _open_tcp(address: TCPAddress, backlog: int, taken: set[_SocketAddress]) -> list[socket.socket]:
-    """Bind every address that a host stands for, all on the same port."""
-    resolved = [each for each in _resolve(address) if each not in taken]
-    attempts = _FREE_PORT_ATTEMPTS if address.port == 0 and len(resolved) > 1 else 1
-    for attempt in range(attempts):
-        try:
-            opened = _bind_all(resolved, backlog, port=address.port)
-        except OSError as error:
-            is_last = attempt == attempts - 1
-            if error.errno != errno.EADDRINUSE or is_last:
-                raise _explain(address, error) from error
-        else:
-            if address.port:
-                taken.update(resolved)
-            return opened
-    raise AssertionError("the last attempt has returned or raised")
+class _Opening:
+    """Opens one address after another.
+
+    Owner: `open_listeners`.
+    """
+
+    def __init__(self, inherited: InheritedSockets, backlog: int, unix_mode: int) -> None:
+        self.listeners = Listeners()
+        self._inherited = inherited
+        self._backlog = backlog
+        self._unix_mode = unix_mode
+        self._taken: set[_SocketAddress] = set()
+
+    def open_unix(self, address: UnixAddress) -> None:
+        path = address.path
+        found = self._inherited.take_unix(path)
+        if found:
+            found[0].listen(self._backlog)
+            with contextlib.suppress(OSError):
+                os.chmod(path, self._unix_mode)  # noqa: PTH101 - may have been changed
+        listener, identity = found or bind_unix_socket(
+            path, mode=self._unix_mode, backlog=self._backlog
+        )
+        self.listeners.add(listener, unix_address(path), (path, identity))
+
+    def open_tcp(self, address: TCPAddress) -> None:
+        """Bind every address that a host stands for, all on the same port."""
+        resolved = [each for each in _resolve(address) if each not in self._taken]
+        missing, port = [], address.port
+        for each in resolved:
+            listener = self._inherited.take(_address_of(each))
+            if listener is None:
+                missing.append(each)
+            else:
+                listener.listen(self._backlog)
+                self.listeners.add(listener, _address_of(each), None)
+                port = listener.getsockname()[1]
+        for each, listener in self._bind(address, missing, port):
+            self.listeners.add(listener, _address_of(each), None)
+        if address.port:
+            self._taken.update(resolved)
+
+    def _bind(
+        self, address: TCPAddress, resolved: list[_SocketAddress], port: int
+    ) -> list[tuple[_SocketAddress, socket.socket]]:
+        attempts = _FREE_PORT_ATTEMPTS if port == 0 and len(resolved) > 1 else 1
+        for attempt in range(attempts):
+            try:
+                return _bind_all(resolved, self._backlog, port=port)
+            except OSError as error:
+                is_last = attempt == attempts - 1
+                if error.errno != errno.EADDRINUSE or is_last:
+                    raise _explain(address, error) from error
+        raise AssertionError("the last attempt has returned or raised")
+
+
+def _address_of(resolved: _SocketAddress) -> str:
+    """Name an address, with port 0 for one that may be any."""
+    _, (host, port, *_) = resolved
+    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
 
 
 def _resolve(address: TCPAddress) -> list[_SocketAddress]:
@@ -154,8 +237,10 @@ def _resolve(address: TCPAddress) -> list[_SocketAddress]:
     return list(dict.fromkeys((family, name) for family, _, _, _, name in found))
 
 
-def _bind_all(resolved: list[_SocketAddress], backlog: int, *, port: int) -> list[socket.socket]:
-    opened: list[socket.socket] = []
+def _bind_all(
+    resolved: list[_SocketAddress], backlog: int, *, port: int
+) -> list[tuple[_SocketAddress, socket.socket]]:
+    opened: list[tuple[_SocketAddress, socket.socket]] = []
     skipped: OSError | None = None
     try:
         for family, name in resolved:
@@ -167,10 +252,10 @@ def _bind_all(resolved: list[_SocketAddress], backlog: int, *, port: int) -> lis
                     raise
                 skipped = error
             else:
-                opened.append(listener)
+                opened.append(((family, name), listener))
                 port = listener.getsockname()[1]
     except BaseException:
-        for listener in opened:
+        for _, listener in opened:
             listener.close()
         raise
     if skipped and not opened:
@@ -207,37 +292,3 @@ def _explain(address: TCPAddress, error: OSError) -> BindError:
         setting, reason = "host", "is no address of this machine"
         remedy = "Choose 127.0.0.1 for this machine alone, or 0.0.0.0 for every IPv4 network."
     return BindError(f"{address} {reason}.", setting=setting, remedy=remedy)
-
-
-def _take_over(address: InheritedSocket, backlog: int) -> socket.socket:
-    """Use a socket that was bound by whoever started the process, and leave theirs open."""
-    number = address.descriptor
-    problem = ""
-    try:
-        if not stat.S_ISSOCK(os.fstat(number).st_mode):
-            problem = "is no socket"
-        else:
-            listener = socket.socket(fileno=os.dup(number))
-            problem = _prepare(listener, backlog)
-            if not problem:
-                return listener
-            listener.close()
-    except OSError as error:
-        problem = f"cannot be used: {error.strerror}"
-    raise BindError(
-        f"The descriptor {number} {problem}.",
-        setting="fd",
-        remedy="It must be a stream socket, bound, and passed on to this process.",
-    )
-
-
-def _prepare(listener: socket.socket, backlog: int) -> str:
-    """Let an inherited socket listen; say what is wrong with it, empty: nothing."""
-    if listener.type != socket.SOCK_STREAM:
-        return "is no stream socket"
-    name = listener.getsockname()
-    if not name or (listener.family != socket.AF_UNIX and name[1] == 0):
-        return "is not bound"
-    if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        listener.listen(backlog)
-    return ""

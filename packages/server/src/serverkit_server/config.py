@@ -78,8 +78,9 @@ class ServerConfig:
     bind: tuple[str, ...] = _setting(
         (),
         "Address",
-        "What to listen on instead of host and port: host:port, [v6 address]:port, unix:/path or "
-        "fd://number; may be given several times.",
+        "What to listen on instead of host and port: host:port, [v6 address]:port, unix:/path, "
+        "fd://number, systemd: (all sockets that systemd passes) or systemd:name; may be given "
+        "several times.",
     )
     uds: str | None = _setting(
         None, "Address", "The path of a unix socket to listen on instead of host and port."
@@ -121,6 +122,9 @@ class ServerConfig:
 
     loop: Literal["asyncio", "uvloop", "auto"] = _worker("loop", "asyncio")
     executor_threads_per_worker: int = _worker("executor_threads_per_worker", 0)
+    pid_file: str | None = _setting(
+        None, "Runtime", "A file that holds the process id of the server as long as it runs."
+    )
 
     workers: int = _setting(
         1,
@@ -313,6 +317,12 @@ class ServerConfig:
             found.append(InheritedSocket(self.fd))
         return tuple(found) or (TCPAddress(self.host, self.port),)
 
+    @property
+    def says_where(self) -> bool:
+        """Whether anything but the default says where to listen."""
+        names = ("host", "port", "bind", "uds", "fd")
+        return any(getattr(self, f.name) != f.default for f in fields(self) if f.name in names)
+
     def proto_config(self) -> ProtoConfig:
         """The slice that the protocol engines read."""
         return ProtoConfig(**{each.name: getattr(self, each.name) for each in fields(ProtoConfig)})
@@ -347,7 +357,7 @@ class ServerConfig:
 
 def _check_together(config: ServerConfig) -> None:
     """Judge what one field alone cannot tell, and what is not there yet."""
-    for name in ("uds", "app_dir", "access_log_file", "log_config"):
+    for name in ("uds", "app_dir", "access_log_file", "log_config", "pid_file"):
         if getattr(config, name) == "":
             raise ValueError(f"{name} must not be empty; leave it out instead")
     for name in ("reload_dir", "reload_include", "reload_exclude"):

@@ -23,6 +23,7 @@ from serverkit_server.setting_files import (
     read_env_file,
 )
 from serverkit_server.setting_types import SettingType, setting_types
+from serverkit_supervisor.upgrade import UPGRADE_VARIABLE
 
 PREFIX = "SERVERKIT_"
 CONFIG_VARIABLE = PREFIX + "CONFIG"
@@ -142,7 +143,8 @@ def _from_environment(
     takes: Mapping[str, SettingType | None],
 ) -> _Items:
     names = {variable_of(name): name for name, kind in takes.items() if kind}
-    foreign = _service_links(environ) | {CONFIG_VARIABLE, ENV_FILE_VARIABLE}
+    no_settings = {CONFIG_VARIABLE, ENV_FILE_VARIABLE, UPGRADE_VARIABLE}
+    foreign = _service_links(environ) | no_settings
     for variable, text in environ.items():
         if not variable.startswith(PREFIX) or variable in foreign:
             continue

@@ -21,6 +21,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Protocol
 
 from serverkit_supervisor.exit_reason import signal_name
@@ -28,8 +29,10 @@ from serverkit_supervisor.exit_reason import signal_name
 _LOG = logging.getLogger("serverkit.supervisor")
 
 UPGRADE_VARIABLE: Final = "SERVERKIT_UPGRADE"
-# systemd's watchdog is to hear from whoever is the service, which will be another process.
-_OF_THIS_PROCESS: Final = (UPGRADE_VARIABLE, "WATCHDOG_PID")
+# Meant for this process alone; without WATCHDOG_PID the watchdog hears whoever is the service.
+_OF_THIS_PROCESS: Final = frozenset(
+    {UPGRADE_VARIABLE, "LISTEN_FDNAMES", "LISTEN_FDS", "LISTEN_PID", "WATCHDOG_PID"}
+)
 _READY: Final = b"ready"
 _TERMINATE_S: Final = 5.0
 
@@ -122,8 +125,9 @@ class UpgradeState(enum.Enum):
 class Upgrade:
     """Starts the program anew, when it is asked to.
 
-    Make it before the program has changed its environment or its folder: the new process gets
-    those of now.
+    The new process gets the environment with which this one was started: what this one has read
+    from files meanwhile would win over what stands there now. Make it before the program has
+    changed its folder.
 
     Args:
         sockets: gives the listening sockets, each with the address it was opened for.
@@ -132,7 +136,7 @@ class Upgrade:
         startup_timeout: seconds that the new process may take to serve.
         notes: gives what the new process is to know, as JSON.
         command: what to start; None: the command line of this process.
-        environment: the variables of the new process; None: those of this one.
+        environment: the variables of the new process; None: those this one was started with.
         spawn: starts a process.
 
     Owner: who made it. Every method may be called from any thread; `cancel` also by a signal
@@ -155,7 +159,7 @@ class Upgrade:
         self._on_ready = on_ready
         self._startup_timeout = startup_timeout
         self._command = list(sys.orig_argv if command is None else command)
-        variables = os.environ if environment is None else environment
+        variables = initial_environment() if environment is None else environment
         self._environment = {k: v for k, v in variables.items() if k not in _OF_THIS_PROCESS}
         self._folder = os.getcwd()  # noqa: PTH109 - as it is, links and all
         self._spawn = spawn or _popen
@@ -262,6 +266,16 @@ class Upgrade:
                 self._state = UpgradeState.IDLE
         if not is_over:
             _LOG.error("The upgrade failed, this process goes on to serve: %s.", why)
+
+
+def initial_environment() -> dict[str, str]:
+    """Give the environment this process was started with; as it is now where nobody knows."""
+    try:
+        text = Path("/proc/self/environ").read_bytes()
+    except OSError:
+        text = b""
+    pairs = (os.fsdecode(each).partition("=") for each in text.split(b"\0") if b"=" in each)
+    return {name: value for name, _, value in pairs} or dict(os.environ)
 
 
 def _popen(
