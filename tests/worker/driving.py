@@ -8,6 +8,7 @@ from typing import Any, override
 
 from serverkit_worker.asgi import ASGIApp, Receive, Scope, Send
 from serverkit_worker.config import WorkerConfig
+from serverkit_worker.errors import DRAINING
 from serverkit_worker.http1_connection import HTTP1Connection
 from serverkit_worker.observation import Observation
 from serverkit_worker.serving import Serving
@@ -305,9 +306,15 @@ def make_serving(
     )
 
 
-def connect(serving: Serving, *, extra: Mapping[str, object] | None = None) -> Wire:
-    """Connect a client."""
-    connection = HTTP1Connection(serving)
+def connect(
+    serving: Serving,
+    *,
+    extra: Mapping[str, object] | None = None,
+    connection: HTTP1Connection | None = None,
+) -> Wire:
+    """Connect a client, which is refused in a drain unless it has its connection already."""
+    if connection is None:
+        connection = HTTP1Connection(serving, DRAINING if serving.draining else None)
     transport = FakeTransport(extra)
     transport.set_protocol(connection)
     connection.connection_made(transport)

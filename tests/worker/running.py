@@ -7,12 +7,13 @@ import threading
 import time
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from serverkit_worker.access_log import AccessLog
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector
 from serverkit_worker.config import WorkerConfig
+from serverkit_worker.handed import ConnectionSource
 from serverkit_worker.worker import Worker
 from tests.worker.wire_format import Response, first
 
@@ -100,8 +101,13 @@ class RunningWorker:
         access_log: AccessLog | None = None,
         sockets: list[socket.socket] | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        connections: ConnectionSource | None = None,
+        **options: Any,  # noqa: ANN401  those of Worker
     ) -> None:
-        self.sockets = sockets or [listening(host) for host in hosts or ("127.0.0.1",)]
+        if sockets is None and connections is None:
+            self.sockets = [listening(host) for host in hosts or ("127.0.0.1",)]
+        else:
+            self.sockets = sockets or []
         self._ready = threading.Event()
         self.failure: BaseException | None = None
         self.worker = Worker(
@@ -114,6 +120,8 @@ class RunningWorker:
             access_log=access_log,
             ssl_context=ssl_context,
             ready=self._ready.set,
+            connections=connections,
+            **options,
         )
         self._owns_sockets = sockets is None
         self.thread = threading.Thread(target=self._run, name="worker under test")

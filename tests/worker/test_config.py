@@ -11,7 +11,7 @@ from serverkit_worker.config import WorkerConfig
 
 FIELDS = {field.name: field for field in dataclasses.fields(WorkerConfig)}
 DURATIONS = [name for name, field in FIELDS.items() if field.metadata.get("unit") == "seconds"]
-COUNTS = [name for name, field in FIELDS.items() if "at_least" in field.metadata]
+COUNTS = [name for name, field in FIELDS.items() if field.type is int]
 SWITCHES = [name for name, field in FIELDS.items() if field.type is bool]
 TEXTS = [name for name, field in FIELDS.items() if field.type is str]
 
@@ -31,15 +31,19 @@ def test_the_defaults_are_the_published_ones() -> None:
         "handler_timeout": None,
         "startup_timeout": 30.0,
         "shutdown_timeout": 10.0,
+        "reload_timeout": 30.0,
         "max_request_size": 1_048_576,
         "max_connections": 10_000,
         "max_requests_per_connection": 0,
         "limit_concurrency": 0,
         "backlog": 2048,
+        "max_requests": 0,
+        "recycle_jitter": 0.1,
         "server_header": "serverkit",
         "date_header": True,
         "root_path": "",
         "cancel_on_disconnect": False,
+        "worker_startup_failure": "ignore",
         "debug": False,
         "loop": "asyncio",
         "executor_threads_per_worker": 0,
@@ -56,7 +60,8 @@ def test_each_field_explains_itself(name: str) -> None:
 
     assert re.fullmatch(r"[A-Z].{15,}\.", metadata["help"])
     assert re.fullmatch(r"[A-Z][a-z ]+", metadata["group"])
-    assert "unit" in metadata or not {"above", "at_least"} & set(metadata)
+    bounds = {"above", "at_least"} & set(metadata)
+    assert "unit" in metadata or not bounds or "at_most" in metadata  # A part of something.
 
 
 @pytest.mark.parametrize("name", DURATIONS)
@@ -102,6 +107,16 @@ def test_a_count_is_a_whole_number(name: str, value: object) -> None:
         config(**{name: value})
 
 
+@pytest.mark.parametrize("value", [-0.01, 1.01, math.inf, math.nan, True, "0.1", None])
+def test_a_jitter_is_a_part_of_the_whole(value: object) -> None:
+    """Beyond the whole, a bound might vary to nothing."""
+    message = f"recycle_jitter must be a finite number, 0 to 1, not {value!r}"
+
+    with pytest.raises(ValueError, match=re.escape(message)):
+        config(recycle_jitter=value)
+    assert [config(recycle_jitter=each).recycle_jitter for each in (0, 0.5, 1)] == [0, 0.5, 1]
+
+
 @pytest.mark.parametrize("name", SWITCHES)
 @pytest.mark.parametrize("value", [1, 0, "no", None])
 def test_a_switch_is_true_or_false(name: str, value: object) -> None:
@@ -125,6 +140,15 @@ def test_an_unknown_loop_is_told_the_known_ones(value: object) -> None:
 
     with pytest.raises(ValueError, match=re.escape(message)):
         config(loop=value)
+
+
+@pytest.mark.parametrize("value", ["warn", "", None, True])
+def test_an_unknown_policy_is_told_the_known_ones(value: object) -> None:
+    """The message lists every choice."""
+    message = f"worker_startup_failure must be one of ignore, shutdown, not {value!r}"
+
+    with pytest.raises(ValueError, match=re.escape(message)):
+        config(worker_startup_failure=value)
 
 
 @pytest.mark.parametrize("value", ["a\r\nSet-Cookie: x", "a\0", "caf\xe9", " a", "a ", "\t"])

@@ -193,11 +193,40 @@ def test_every_timeout_has_a_tick_added() -> None:
     waits = (timeouts.keep_alive_s, timeouts.head_s, timeouts.body_s, timeouts.write_s)
     assert waits == (1 + tick_s, 2 + tick_s, 3 + tick_s, 4 + tick_s)
     assert timeouts.handler_s == 5 + tick_s
-    assert (timeouts.grace_s, timeouts.refusal_s, timeouts.linger_s) == (
-        0.25 + tick_s,
-        1 + tick_s,
-        2 + tick_s,
-    )
+    assert (timeouts.refusal_s, timeouts.linger_s) == (1 + tick_s, 2 + tick_s)
+    assert timeouts.fresh_s == timeouts.head_s
+
+
+def test_a_drain_shortens_what_idle_clients_are_waited_for() -> None:
+    """On a reload the fresh ones have their whole time, for they are about to ask."""
+    config = WorkerConfig(keep_alive_timeout=5, header_timeout=10)
+    timeouts = Timeouts(config)
+    tick_s = timeouts.tick_s
+
+    timeouts.shorten("reload")
+    assert (timeouts.keep_alive_s, timeouts.fresh_s) == (1 + tick_s, 10 + tick_s)
+    timeouts.shorten("shutdown")
+    assert (timeouts.keep_alive_s, timeouts.fresh_s) == (0.25 + tick_s, 0.25 + tick_s)
+    timeouts.shorten("reload")
+    assert (timeouts.keep_alive_s, timeouts.fresh_s) == (0.25 + tick_s, 0.25 + tick_s)
+    assert timeouts.head_s == 10 + tick_s
+
+
+def test_a_drain_lengthens_nothing() -> None:
+    """Whoever is waited for less than that stays so."""
+    timeouts = Timeouts(WorkerConfig(keep_alive_timeout=0.1, header_timeout=0.1))
+    timeouts.shorten("reload")
+    timeouts.shorten("shutdown")
+    assert timeouts.keep_alive_s == timeouts.fresh_s == 0.1 + timeouts.tick_s
+
+
+@stepped
+async def test_the_clock_is_looked_at_between_ticks() -> None:
+    """For what must not be early after a stall, in which there were no ticks."""
+    sweep, _ = sweep_of(set())
+    the_loop().now += 7
+    sweep.look_at_clock()
+    assert sweep.now == the_loop().now
 
 
 def test_short_timeouts_have_short_ticks() -> None:

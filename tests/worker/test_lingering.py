@@ -72,7 +72,7 @@ async def test_a_client_that_goes_on_is_cut_off() -> None:
     for _ in range(15):
         transport.client_sends(b"x")
         await advance(0.125)
-    serving.start_draining()
+    serving.start_draining("shutdown")
     assert transport.ended == ""
 
     await advance(LINGER_S - 15 * 0.125 + LATEST_S)

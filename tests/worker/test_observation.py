@@ -323,7 +323,7 @@ async def test_what_is_cut_off_at_the_end_of_a_drain_is_told() -> None:
     watched = Watched(Held())
     watched.line.send(GET)
     await turns()
-    watched.serving.start_draining()
+    watched.serving.start_draining("shutdown")
 
     watched.serving.abort()
     await turns()

@@ -15,26 +15,8 @@ from serverkit_worker.config import WorkerConfig
 from serverkit_worker.log_output import LogOutput
 from serverkit_worker.worker import Worker
 from tests.worker.driving import GET, hello
+from tests.worker.recorder import Recorder
 from tests.worker.running import WAIT_S, Client, RunningWorker, eventually, listening
-
-
-class Recorder:
-    """Says hello, and keeps the scopes that it was called with."""
-
-    def __init__(self) -> None:
-        self.scopes: list[Scope] = []
-        self.threads: set[str] = set()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or hear of the worker's life."""
-        self.scopes.append(scope)
-        self.threads.add(threading.current_thread().name)
-        if scope["type"] == "http":
-            await hello(scope, receive, send)
-
-    def types(self) -> list[str]:
-        """Return what it was called for, in order."""
-        return [scope["type"].removeprefix("serverkit.worker.") for scope in self.scopes]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -113,23 +95,6 @@ def test_shutdown_ends_run(any_loop: WorkerConfig) -> None:
         running.worker.shutdown()
 
 
-def test_shutdown_before_run_is_honoured(any_loop: WorkerConfig) -> None:
-    """It returns at once."""
-    with listening() as sock:
-        worker = Worker(any_loop, hello, sock)
-        worker.shutdown()
-        worker.run()
-        assert worker.is_idle()
-
-
-def test_abort_before_run_is_honoured(any_loop: WorkerConfig) -> None:
-    """As shutdown is."""
-    with listening() as sock:
-        worker = Worker(any_loop, hello, sock)
-        worker.abort()
-        worker.run()
-
-
 def test_a_worker_runs_once() -> None:
     """Neither again nor twice at a time."""
     with RunningWorker(hello) as running, running.client() as client:
@@ -154,12 +119,9 @@ def test_after_run_nothing_does_harm(name: str) -> None:
         assert running.worker.is_idle()
 
 
-@pytest.mark.parametrize("before", [True, False])
-def test_a_shared_event_ends_it(any_loop: WorkerConfig, *, before: bool) -> None:
-    """Set by somebody else, or before it runs."""
+def test_a_shared_event_ends_it(any_loop: WorkerConfig) -> None:
+    """Set by somebody else."""
     event = threading.Event()
-    if before:
-        event.set()
     app = Recorder()
     with RunningWorker(app, config=any_loop, shutdown_event=event) as running:
         event.set()
@@ -167,6 +129,17 @@ def test_a_shared_event_ends_it(any_loop: WorkerConfig, *, before: bool) -> None
 
     draining = [scope for scope in app.scopes if scope["type"].endswith("draining")]
     assert [scope["reason"] for scope in draining] == ["shutdown"]
+
+
+def test_a_shared_event_that_is_set_lets_it_not_begin(any_loop: WorkerConfig) -> None:
+    """The application hears nothing of it."""
+    event = threading.Event()
+    event.set()
+    app = Recorder()
+    with RunningWorker(app, config=any_loop, shutdown_event=event) as running:
+        running.join()
+
+    assert app.scopes == []
 
 
 def test_its_shutdown_is_everyone_s(any_loop: WorkerConfig) -> None:
@@ -199,67 +172,6 @@ def test_the_state_of_the_lifespan_reaches_every_request(any_loop: WorkerConfig)
         client.ask(GET)
 
     assert [s["state"] for s in app.scopes if s["type"] == "http"] == [{"a": 1}, {"b": 2}]
-
-
-def test_the_application_hears_of_its_worker_s_life(any_loop: WorkerConfig) -> None:
-    """On the worker's own thread, in order."""
-    app = Recorder()
-    with RunningWorker(app, config=any_loop) as running, running.client() as client:
-        client.ask(GET)
-
-    assert app.types() == ["startup", "http", "draining", "shutdown"]
-    assert app.threads == {"worker under test"}
-    assert [s["worker_id"] for s in app.scopes if "worker_id" in s] == [0, 0, 0]
-    assert app.scopes[2]["reason"] == "shutdown"
-    assert app.scopes[2]["timeout"] == 10.0
-
-
-def test_draining_for_a_reload_says_so(any_loop: WorkerConfig) -> None:
-    """Once, though a shutdown follows."""
-    app = Recorder()
-    with RunningWorker(app, config=any_loop) as running:
-        running.worker.start_draining()
-        eventually(lambda: "draining" in app.types())
-
-    assert app.types() == ["startup", "draining", "shutdown"]
-    assert app.scopes[1]["reason"] == "reload"
-
-
-def test_a_failing_hook_is_reported_and_the_worker_serves(
-    any_loop: WorkerConfig, caplog: pytest.LogCaptureFixture
-) -> None:
-    """What the policy makes of it is its supervisor's."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            raise ValueError("no database")
-        await hello(scope, receive, send)
-
-    with RunningWorker(app, config=any_loop) as running, running.client() as client:
-        assert client.ask(GET).status == 200
-
-    assert "no database" in caplog.text
-    assert "serverkit.worker.startup" in caplog.text
-
-
-def test_it_is_ready_when_its_hook_is_done(any_loop: WorkerConfig) -> None:
-    """And not before it listens."""
-    order: list[str] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "serverkit.worker.startup":
-            await asyncio.sleep(0)
-            order.append("startup")
-
-    def ready() -> None:
-        order.append("ready")
-        worker.shutdown()
-
-    with listening() as sock:
-        worker = Worker(any_loop, app, sock, ready=ready)
-        worker.run()
-
-    assert order == ["startup", "ready"]
 
 
 def test_blocking_work_runs_in_threads_of_the_worker() -> None:

@@ -16,7 +16,7 @@ from serverkit_worker import worker as worker_module
 from serverkit_worker.asgi import Receive, Scope, Send
 from serverkit_worker.config import WorkerConfig
 from tests.worker.driving import GET, hello
-from tests.worker.running import WAIT_S, Client, RunningWorker, eventually
+from tests.worker.running import WAIT_S, Client, RunningWorker, eventually, listening
 
 REQUESTS = 100
 
@@ -126,26 +126,36 @@ def test_new_connections_are_told_to_come_back(any_loop: WorkerConfig) -> None:
         first.send(GET)
         eventually(lambda: app.entered == 1)
         running.worker.start_draining()
+        eventually(lambda: drains(running))
         with running.client() as second:
             response = second.ask(GET)
             assert second.read_to_end() == b""
         assert (response.status, response.code) == (503, "WORKER_DRAINING")
         assert response["retry-after"] == "1"
         assert response.closes
-        app.let_go()
-        assert first.read().status == 200
-        eventually(running.worker.is_idle)
-        with running.client() as third:
-            assert third.ask(GET).status == 503
         assert running.thread.is_alive()
+        with running.ended_within(WAIT_S):
+            app.let_go()
+            assert first.read().status == 200
 
 
-def test_draining_before_run_is_honoured(any_loop: WorkerConfig) -> None:
-    """It refuses from its first connection on."""
-    running = RunningWorker(hello, config=any_loop)
-    running.worker.start_draining()
-    with running, running.client() as client:
-        assert client.ask(GET).status == 503
+@pytest.mark.parametrize("name", ["start_draining", "shutdown", "abort"])
+def test_an_end_before_run_is_honoured(any_loop: WorkerConfig, name: str) -> None:
+    """Who waits in the kernel is left to the next worker, and the application hears nothing."""
+    called: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        called.append(scope)
+
+    with listening() as sock, Client(sock.getsockname()) as client:
+        client.send(GET)
+        running = RunningWorker(app, config=any_loop, sockets=[sock])
+        getattr(running.worker, name)()
+        with running:
+            running.join()
+        serve_next(sock)
+        assert client.read().status == 299
+    assert called == []
 
 
 def test_idle_connections_do_not_hold_it_up(any_loop: WorkerConfig) -> None:

@@ -9,7 +9,8 @@ from serverkit_worker.collectors import (
     NoopCollector,
 )
 from serverkit_worker.config import WorkerConfig
-from serverkit_worker.errors import ASGIMessageError, ClientDisconnected
+from serverkit_worker.errors import ASGIMessageError, ClientDisconnected, WorkerStartupError
+from serverkit_worker.handed import ConnectionSource, HandedConnection
 from serverkit_worker.lifecycle_events import (
     ClientDisconnected as ClientDisconnectedEvent,
 )
@@ -34,6 +35,8 @@ __all__ = (
     "ClientDisconnectedEvent",
     "ConnectionCompleted",
     "ConnectionOpened",
+    "ConnectionSource",
+    "HandedConnection",
     "LifecycleCollector",
     "LifecycleEvent",
     "LogOutput",
@@ -51,6 +54,7 @@ __all__ = (
     "StreamOpened",
     "Worker",
     "WorkerConfig",
+    "WorkerStartupError",
     "__version__",
 )
 

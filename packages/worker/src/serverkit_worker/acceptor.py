@@ -12,7 +12,6 @@ import asyncio
 import errno
 import logging
 import socket
-import ssl
 from collections.abc import Callable
 from typing import Final
 
@@ -23,10 +22,6 @@ ACCEPTS_PER_WAKE: Final = 64
 PAUSE_S: Final = 0.1
 # A shortage that comes again within this time is still the same one.
 SAME_SHORTAGE_S: Final = 30.0
-HANDSHAKE_TIMEOUT_S: Final = 10.0
-SETTLE_S: Final = 1.0
-# How long closing waits for the client's close_notify; asyncio would wait half a minute.
-TLS_CLOSE_TIMEOUT_S: Final = 1.0
 
 _SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 # The connection failed before it was accepted: the next one need not.
@@ -45,7 +40,7 @@ _OF_ONE_CONNECTION: Final = frozenset(
 
 
 class Acceptor:
-    """Turns what arrives at one socket into connections of an event loop.
+    """Hands on what arrives at one listening socket.
 
     Owner: the worker; the loop thread only.
     """
@@ -54,30 +49,26 @@ class Acceptor:
         self,
         loop: asyncio.AbstractEventLoop,
         sock: socket.socket,
-        make_protocol: Callable[[], asyncio.Protocol],
+        admit: Callable[[socket.socket], None],
         *,
         backlog: int,
-        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         """Prepare to accept.
 
         Args:
             loop: that serves the connections.
             sock: bound. It stays the caller's: a duplicate is used.
-            make_protocol: called for each connection.
+            admit: takes over each connection.
             backlog: how many connections may wait in the kernel.
-            ssl_context: for TLS; the handshake has `HANDSHAKE_TIMEOUT_S`.
         """
         self._loop = loop
         self._sock = sock.dup()
         self._sock.setblocking(False)  # noqa: FBT003  the standard library's signature
-        self._make_protocol = make_protocol
+        self._admit = admit
         self._backlog = backlog
-        self._ssl_context = ssl_context
         self._is_started = False
         self._resume_handle: asyncio.TimerHandle | None = None
         self._short_since = -SAME_SHORTAGE_S
-        self._connecting: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Accept from now on."""
@@ -85,20 +76,19 @@ class Acceptor:
         self._is_started = True
         self._loop.add_reader(self._sock, self._accept)
 
-    async def close(self) -> None:
-        """Accept what the kernel holds already, then nothing any more. Repeatable.
-
-        Returns when these connections have their transports, or after `SETTLE_S`.
-        """
-        if self._sock.fileno() < 0:
-            return
-        self._pause()
+    def accept_waiting(self) -> None:
+        """Accept what the kernel holds already."""
         if self._is_started:
             self._accept_some(self._backlog)
-            self._pause()
+
+    def close(self) -> None:
+        """Accept what the kernel holds already, then nothing any more. Repeatable."""
+        if self._sock.fileno() < 0:
+            return
+        self.accept_waiting()
+        self._is_started = False
+        self._pause()
         self._sock.close()
-        if self._connecting:
-            await asyncio.wait(self._connecting, timeout=SETTLE_S)
 
     def _accept(self) -> None:
         """Accept a number of connections. Called by the loop when there is one."""
@@ -116,26 +106,7 @@ class Acceptor:
                     continue
                 self._rest(exc)
                 return
-            connection.setblocking(False)  # noqa: FBT003
-            task = asyncio.Task(self._connect(connection), loop=self._loop, eager_start=True)
-            if not task.done():
-                self._connecting.add(task)
-                task.add_done_callback(self._connecting.discard)
-
-    async def _connect(self, connection: socket.socket) -> None:
-        """Give a connection its transport, after the handshake where there is one."""
-        secure = self._ssl_context is not None
-        try:
-            await self._loop.connect_accepted_socket(
-                self._make_protocol,
-                connection,
-                ssl=self._ssl_context,
-                ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S if secure else None,
-                ssl_shutdown_timeout=TLS_CLOSE_TIMEOUT_S if secure else None,
-            )
-        except OSError as exc:  # The client left, or does not speak TLS.
-            connection.close()
-            logger.debug("A connection came to nothing: %r", exc)
+            self._admit(connection)
 
     def _rest(self, exc: OSError) -> None:
         """Accept nothing for a while, and say once why."""

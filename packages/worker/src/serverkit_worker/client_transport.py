@@ -55,6 +55,14 @@ class ClientTransport:
         """How much is written and not yet in the kernel's hands."""
         return self.transport.get_write_buffer_size()
 
+    def has_more(self) -> bool:
+        """Return whether the client has sent what was not read yet, as far as can be told."""
+        sock = self.transport.get_extra_info("socket")
+        if sys.platform != "linux" or sock is None or self.read_paused:
+            return False
+        (size,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4)))
+        return bool(size)
+
     def note_unread(self) -> None:
         """Take note of how much the client still has to read; see `has_read`."""
         self._unread_bytes = self.unsent_bytes + self._kernel_bytes()

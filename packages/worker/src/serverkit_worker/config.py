@@ -19,7 +19,7 @@ def _setting[T](default: T, group: str, text: str, **traits: object) -> T:
         default: its value where nothing is said.
         group: the heading it stands under in help and documentation.
         text: one sentence of help.
-        traits: `unit`, and of the bounds what applies: `above`, `at_least`, `choices`.
+        traits: `unit`, and of the bounds what applies: `above`, `at_least`, `at_most`, `choices`.
     """
     # A dataclass wants the field object, type checkers want what an instance will hold.
     declared: T = field(default=default, metadata={"help": text, "group": group, **traits})
@@ -31,7 +31,7 @@ class WorkerConfig:
     """The settings of one worker. Durations are in seconds, sizes in bytes.
 
     The metadata of each field holds `help` and `group`, with `unit` for a number that has one, and
-    the bounds `above`, `at_least` and `choices` where they apply.
+    the bounds `above`, `at_least`, `at_most` and `choices` where they apply.
 
     Raises:
         ValueError: a value has the wrong type or is out of bounds. The message names the field,
@@ -91,6 +91,13 @@ class WorkerConfig:
         unit="seconds",
         above=0,
     )
+    reload_timeout: float = _setting(
+        30.0,
+        "Timeouts",
+        "How long requests in flight may take to finish once a newer worker has taken over.",
+        unit="seconds",
+        above=0,
+    )
     max_request_size: int = _setting(
         1_048_576,
         "Limits",
@@ -127,6 +134,21 @@ class WorkerConfig:
         unit="connections",
         at_least=1,
     )
+    max_requests: int = _setting(
+        0,
+        "Recycling",
+        "After how many requests a worker is replaced by a new one. 0: never.",
+        unit="requests",
+        at_least=0,
+    )
+    recycle_jitter: float = _setting(
+        0.1,
+        "Recycling",
+        "By which part of itself a bound of recycling is varied at random, so that workers which "
+        "started together are not replaced together.",
+        at_least=0.0,
+        at_most=1.0,
+    )
     server_header: str = _setting(
         "serverkit", "Responses", "The Server header of every response; empty: none."
     )
@@ -143,6 +165,13 @@ class WorkerConfig:
         group="Application",
         text="Cancel the application when its client leaves, or ends its sending side, before the "
         "response is complete.",
+    )
+    worker_startup_failure: Literal["ignore", "shutdown"] = _setting(
+        "ignore",
+        "Application",
+        "What a failure of the application on serverkit.worker.startup means: ignore is a warning, "
+        "with shutdown the worker does not start.",
+        choices=("ignore", "shutdown"),
     )
     debug: bool = _setting(
         default=False,
@@ -203,6 +232,10 @@ def _judge(value: object, declared: Field[object]) -> tuple[bool, str]:
         if declared.default is None and value is None:
             return True, expected
         return _is_number(value) and traits["above"] < value < math.inf, expected
+    if "at_most" in traits:
+        lowest, highest = traits["at_least"], traits["at_most"]
+        expected = f"a finite number{unit}, {lowest:g} to {highest:g}"
+        return _is_number(value) and lowest <= value <= highest, expected
     if "at_least" in traits:
         allowed = _is_number(value) and isinstance(value, int) and value >= traits["at_least"]
         return allowed, f"a whole number{unit}, {traits['at_least']} or more"

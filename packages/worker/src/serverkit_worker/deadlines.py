@@ -9,7 +9,7 @@ Rules:
 import asyncio
 import math
 from collections.abc import Callable, Collection, Sequence
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from serverkit_worker.config import WorkerConfig
 
@@ -21,9 +21,14 @@ MIN_BODY_BYTES_PER_S: Final = 500
 MIN_READ_BYTES_PER_S: Final = 500
 # How long what a client still sends is read and thrown away, so that it can read our last answer.
 LINGER_S: Final = 2.0
-# How long a connection that is refused, or found fresh or idle by a drain, may still say something.
-GRACE_S: Final = 0.25
+# How long a connection that a drain finds idle may still say something: at the end of a server,
+# and where others go on, so that no client need find its connection closed in its hands.
+SHUTDOWN_GRACE_S: Final = 0.25
+RELOAD_GRACE_S: Final = 1.0
+# How long a connection that is refused may still say something.
 REFUSAL_S: Final = 1.0
+
+type DrainReason = Literal["reload", "shutdown"]
 
 
 class Expiring(Protocol):
@@ -40,12 +45,13 @@ class Timeouts:
     """The timeouts of a worker in seconds, each with the tick that `Sweep.now` may lag added.
 
     Attributes:
+        fresh_s: until the first byte of a connection's first request.
         least_read_bytes: how much a client has to read in `write_s`.
     """
 
     __slots__ = (
         "body_s",
-        "grace_s",
+        "fresh_s",
         "handler_s",
         "head_s",
         "keep_alive_s",
@@ -65,7 +71,7 @@ class Timeouts:
         )
         self.tick_s = tick_s = min(LONGEST_TICK_S, min(bounds) / 4)
         self.keep_alive_s = config.keep_alive_timeout + tick_s
-        self.head_s = config.header_timeout + tick_s
+        self.head_s = self.fresh_s = config.header_timeout + tick_s
         self.body_s = config.request_timeout + tick_s
         self.write_s = config.write_timeout + tick_s
         self.handler_s = (
@@ -73,8 +79,20 @@ class Timeouts:
         )
         self.least_read_bytes = int(MIN_READ_BYTES_PER_S * config.write_timeout)
         self.linger_s = LINGER_S + tick_s
-        self.grace_s = GRACE_S + tick_s
         self.refusal_s = REFUSAL_S + tick_s
+
+    def shorten(self, reason: DrainReason) -> None:
+        """Wait from now on as a drain does for clients that have nothing under way.
+
+        On a reload a fresh connection is waited for as always: its client has connected in order
+        to send a request, and cannot know of any reload.
+        """
+        if reason == "shutdown":
+            grace_s = SHUTDOWN_GRACE_S + self.tick_s
+            self.fresh_s = min(self.fresh_s, grace_s)
+        else:
+            grace_s = RELOAD_GRACE_S + self.tick_s
+        self.keep_alive_s = min(self.keep_alive_s, grace_s)
 
 
 class Sweep:
@@ -114,6 +132,10 @@ class Sweep:
             self.now = self._loop.time()
             self._on_tick()
             self._handle = self._loop.call_later(self._tick_s, self._run)
+
+    def look_at_clock(self) -> None:
+        """Bring `now` up to date, where a tick, or more after a long stall, would be too much."""
+        self.now = self._loop.time()
 
     def stop(self) -> None:
         """Run no more."""

@@ -3,6 +3,7 @@
     Exception
     +-- RuntimeError
     |   +-- ASGIMessageError       the application broke the protocol; raised into it
+    |   +-- WorkerStartupError     the application did not let its worker start; raised by `run`
     +-- OSError
         +-- ClientDisconnected     the client left; raised into the application that still sends
 
@@ -40,6 +41,13 @@ class ASGIMessageError(RuntimeError):
 
     def __str__(self) -> str:
         return f"expected {self.expected}, the application sent {self.received}"
+
+
+class WorkerStartupError(RuntimeError):
+    """The application failed as its worker started, and the worker is not to serve without it.
+
+    The application's own exception is the cause. Nothing was accepted.
+    """
 
 
 class ClientDisconnected(OSError):

@@ -25,7 +25,7 @@ async def call_hook(app: ASGIApp, scope: Scope, *, timeout_s: float) -> BaseExce
 
     Args:
         app: of the worker.
-        scope: `type`, `worker_id` and what belongs to the type.
+        scope: `type`, `worker_id`, `generation` and what belongs to the type.
         timeout_s: after which the call is cancelled.
 
     Returns:

@@ -18,15 +18,15 @@ from typing import Final, cast
 from serverkit_proto.errors import Recovery, RemoteProtocolError
 from serverkit_proto.events import BodyReceived, RequestReceived
 from serverkit_worker.client_transport import ClientTransport
-from serverkit_worker.deadlines import MIN_BODY_BYTES_PER_S, NEVER
+from serverkit_worker.deadlines import MIN_BODY_BYTES_PER_S, NEVER, DrainReason
 from serverkit_worker.errors import (
-    DRAINING,
     LIMIT_CONCURRENCY,
     LIMIT_CONNECTIONS,
     LIMIT_REQUEST_TOO_LARGE,
     TIMEOUT_HANDLER,
     TIMEOUT_REQUEST_BODY,
     TIMEOUT_REQUEST_HEAD,
+    ErrorReply,
     reply_to_protocol_error,
 )
 from serverkit_worker.exchange import HTTPExchange
@@ -47,10 +47,17 @@ class HTTP1Connection(HTTP1Output):
     Owner: the worker's loop thread.
     """
 
-    __slots__ = ("_body_buffered", "_eof", "_pumping", "_unasked")
+    __slots__ = ("_body_buffered", "_eof", "_pumping", "_refusal", "_unasked")
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: Serving, refusal: ErrorReply | None = None) -> None:
+        """Prepare for a connection.
+
+        Args:
+            serving: of the worker.
+            refusal: what its first request is answered, if it is not to be served.
+        """
         super().__init__(serving)
+        self._refusal = refusal
         self._body_buffered = 0
         self._eof = False
         self._pumping = False
@@ -59,15 +66,15 @@ class HTTP1Connection(HTTP1Output):
     # What the transport calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for the first request, or leave a connection too many to be refused."""
+        """Wait for the first request, or leave a connection that is refused to its refusal."""
         serving = self._serving
         # That of a stream socket is one, though uvloop's does not inherit it.
         transport = cast(asyncio.Transport, transport)
-        if serving.draining:
-            RefusedConnection(serving, transport, DRAINING)
-            return
-        if len(serving.connections) >= serving.max_connections:
-            RefusedConnection(serving, transport, LIMIT_CONNECTIONS)
+        refusal = self._refusal
+        if refusal is None and len(serving.connections) >= serving.max_connections:
+            refusal = LIMIT_CONNECTIONS
+        if refusal is not None:
+            RefusedConnection(serving, transport, refusal)
             return
         self._client = ClientTransport(transport)
         server = socket_address(transport.get_extra_info("sockname"))
@@ -79,7 +86,7 @@ class HTTP1Connection(HTTP1Output):
             root_path=serving.config.root_path,
         )
         serving.keep(self)
-        self.deadline = serving.sweep.now + serving.timeouts.head_s
+        self.deadline = serving.sweep.now + serving.timeouts.fresh_s
         if serving.observation is not None:
             self._observer = serving.observation.connection_opened(server, client)
 
@@ -182,7 +189,9 @@ class HTTP1Connection(HTTP1Output):
     def _begin(self, request: RequestReceived) -> None:
         """Start the exchange of one request."""
         serving = self._serving
-        if serving.draining or self.requests_served >= serving.last_request:
+        if self.requests_served >= serving.last_request or (
+            serving.draining and not self._has_pipelined(request)
+        ):
             self._proto.set_close()
         scope = http_scope(
             self._scope,
@@ -337,24 +346,34 @@ class HTTP1Connection(HTTP1Output):
             self.deadline = NEVER
             if self.write_deadline == NEVER:
                 self._watch_client_read()
+        elif self._client.has_more():  # The loop has only not come to it yet.
+            self.deadline = self._serving.sweep.now + self._serving.timeouts.tick_s
         else:
             self._close("timeout")
 
-    def start_draining(self) -> None:
-        """Answer what is under way with `Connection: close`; close soon where nothing is.
+    def _has_pipelined(self, request: RequestReceived) -> bool:
+        """Return whether its client has sent another request behind it already."""
+        return request.end and self._proto.buffered > 0
+
+    def start_draining(self, reason: DrainReason) -> None:
+        """Answer the last request that is here with `Connection: close`; close soon without any.
 
         What a client has sent before it could know is still read and answered: hence a moment of
-        grace. An application that streams is told to come to an end by `http.disconnect`.
+        grace, also behind a response whose head has left already. An application that streams is
+        told to come to an end by `http.disconnect`.
         """
+        now, timeouts = self._serving.sweep.now, self._serving.timeouts
         exchange = self._exchange
         if exchange is not None:
-            self._proto.set_close()
+            if not (self._proto.response_started or self._has_pipelined(exchange.request)):
+                self._proto.set_close()
             if exchange.streaming:
                 exchange.peer_left()
-        elif self.phase is IDLE or (self.phase is HEAD and not self._proto.head_bytes_seen):
-            in_time = self._serving.sweep.now + self._serving.timeouts.grace_s
-            self.deadline = min(self.deadline, in_time)
-        elif self.phase is BODY:
+        elif self.phase is IDLE:
+            self.deadline = min(self.deadline, now + timeouts.keep_alive_s)
+        elif self.phase is HEAD and not self._proto.head_bytes_seen:
+            self.deadline = min(self.deadline, now + timeouts.fresh_s)
+        elif self.phase is BODY and reason == "shutdown":
             self._linger("complete")
 
     def abort(self) -> None:

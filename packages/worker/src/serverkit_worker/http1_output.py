@@ -157,7 +157,7 @@ class HTTP1Output(asyncio.Protocol):
             return
         if self._proto.response_truncated:
             exchange.report_truncated()
-        if self.phase is BODY:
+        if self.phase is BODY or (self._serving.draining and self._client.has_more()):
             self._linger("complete")
         else:
             self._close("complete")

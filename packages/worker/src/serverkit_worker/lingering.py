@@ -47,10 +47,7 @@ class LingeringConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """Forget the connection."""
-        self._serving.forget(self)
-
-    def start_draining(self) -> None:
-        """Go on: the deadline is near."""
+        self._serving.forget_ending(self)
 
     def expire(self) -> None:
         """Wait no longer, unless the client has not read enough for all to be sent."""
@@ -123,10 +120,7 @@ class RefusedConnection(asyncio.Protocol):
         """Forget the connection."""
         if self._observer is not None:
             self._observer.closed("backpressure")
-        self._serving.forget(self)
-
-    def start_draining(self) -> None:
-        """Go on: the deadline is near."""
+        self._serving.forget_ending(self)
 
     def expire(self) -> None:
         """Answer what has come, be it only half a request."""
@@ -147,5 +141,5 @@ class RefusedConnection(asyncio.Protocol):
         if self._observer is not None:
             self._observer.rejected(response.status, len(response.body), self._request)
             self._observer.closed("backpressure")
-        serving.forget(self)
+        serving.forget_ending(self)
         LingeringConnection(serving, transport)

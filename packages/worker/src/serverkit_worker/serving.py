@@ -10,8 +10,9 @@ from typing import Final, Protocol
 from serverkit_proto.response import ResponseHeads
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.config import WorkerConfig
-from serverkit_worker.deadlines import NEVER, Expiring, Sweep, Timeouts
+from serverkit_worker.deadlines import NEVER, DrainReason, Expiring, Sweep, Timeouts
 from serverkit_worker.observation import Observation
+from serverkit_worker.recycling import RequestLimit
 
 # The extensions that work on every HTTP/1.1 connection.
 EXTENSIONS: Final[Mapping[str, dict[str, object]]] = {
@@ -20,14 +21,34 @@ EXTENSIONS: Final[Mapping[str, dict[str, object]]] = {
 }
 
 
-class ServedConnection(Expiring, Protocol):
+class Counting(Protocol):
+    """What counts its requests.
+
+    Attributes:
+        requests_served: how many responses are complete.
+    """
+
+    requests_served: int
+
+
+class ServedConnection(Counting, Expiring, Protocol):
     """What a worker asks of a connection, of whatever protocol. Threads: the loop thread only."""
 
-    def start_draining(self) -> None:
-        """Finish what is under way, then close; close soon where nothing is."""
+    def start_draining(self, reason: DrainReason) -> None:
+        """Finish what is under way, then close; close soon where nothing is.
+
+        Comes again when a shutdown overtakes a reload.
+        """
 
     def abort(self) -> None:
         """Close at once, whatever is under way."""
+
+
+class EndingConnection(Expiring, Protocol):
+    """What a worker asks of a connection that is about to close. Threads: the loop thread only."""
+
+    def abort(self) -> None:
+        """Close at once."""
 
 
 class Serving:
@@ -36,6 +57,7 @@ class Serving:
     Owner: the worker that made it; its connections read all of it and `keep` themselves in it.
 
     Attributes:
+        connecting: connections to be served that have no transport yet.
         connections: that are served.
         endings: connections that are refused, or read until the client has our last answer.
         tasks: calls of the application that did not finish at once.
@@ -44,7 +66,8 @@ class Serving:
         max_connections: that are served at the same time; infinite for no limit.
         limit_concurrency: calls of the application at the same time; infinite for no limit.
         last_request: how many requests a connection has served before its last one.
-        draining: nothing new is accepted, and every response closes its connection.
+        draining: every response closes its connection.
+        request_limit: told in each tick how many requests are served; None where nobody asks.
         observation: told what happens, None where nobody listens.
     """
 
@@ -52,8 +75,10 @@ class Serving:
         "_all_gone",
         "_date_s",
         "_ending_gone",
+        "_requests_before",
         "app",
         "config",
+        "connecting",
         "connections",
         "draining",
         "endings",
@@ -64,6 +89,7 @@ class Serving:
         "loop",
         "max_connections",
         "observation",
+        "request_limit",
         "scheme",
         "state",
         "sweep",
@@ -82,6 +108,7 @@ class Serving:
         max_connections: float,
         observation: Observation | None,
         scheme: str,
+        request_limit: RequestLimit | None = None,
     ) -> None:
         self.app = app
         self.config = config
@@ -92,9 +119,11 @@ class Serving:
         self.last_request = (config.max_requests_per_connection or NEVER) - 1
         self.observation = observation
         self.scheme = scheme
+        self.request_limit = request_limit
         self.draining = False
+        self.connecting: set[asyncio.Task[None]] = set()
         self.connections: set[ServedConnection] = set()
-        self.endings: set[ServedConnection] = set()
+        self.endings: set[EndingConnection] = set()
         self.tasks: set[asyncio.Task[object]] = set()
         self.timeouts = Timeouts(config)
         self.heads = ResponseHeads(server=config.server_header.encode("latin-1") or None)
@@ -106,6 +135,7 @@ class Serving:
             self.extensions["http.response.debug"] = {}
         self.trailers_extensions = {**self.extensions, "http.response.trailers": {}}
         self._date_s = 0
+        self._requests_before = 0  # On connections that are gone.
         self._all_gone: asyncio.Event | None = None
         self._ending_gone = asyncio.Event()
 
@@ -114,7 +144,13 @@ class Serving:
         self.connections.add(connection)
         self.sweep.start()
 
-    def keep_ending(self, connection: ServedConnection) -> None:
+    def keep_connecting(self, task: asyncio.Task[None]) -> None:
+        """Look after a connection that is to be served until it has its transport."""
+        if not task.done():
+            self.connecting.add(task)
+            task.add_done_callback(self._connected)
+
+    def keep_ending(self, connection: EndingConnection) -> None:
         """Look after a connection that is refused or about to close, until `forget`."""
         self.endings.add(connection)
         self.sweep.start()
@@ -124,25 +160,40 @@ class Serving:
         self.tasks.add(task)
         task.add_done_callback(self._task_done)
 
-    def forget(self, connection: object) -> None:
-        """Let go of a connection that is closed."""
-        self.connections.discard(connection)
+    def forget(self, connection: Counting) -> None:
+        """Let go of a connection that is closed, or about to close."""
+        if connection in self.connections:
+            self.connections.discard(connection)
+            self._requests_before += connection.requests_served
+            if self._all_gone is not None:
+                self._look_whether_idle()
+
+    def forget_ending(self, connection: EndingConnection) -> None:
+        """Let go of a connection that was about to close."""
         self.endings.discard(connection)
         self._ending_gone.set()
-        if self._all_gone is not None:
-            self._look_whether_idle()
 
-    def start_draining(self) -> None:
-        """Let every connection come to its end; those that come are refused."""
+    def start_draining(self, reason: DrainReason) -> None:
+        """Let every connection come to its end; a shutdown may overtake a reload."""
         self.draining = True
+        self.timeouts.shorten(reason)
+        self.sweep.look_at_clock()
         for connection in list(self.connections):
-            connection.start_draining()
+            connection.start_draining(reason)
+
+    def give_up_connecting(self) -> None:
+        """Wait no longer for connections that have no transport yet."""
+        for task in list(self.connecting):
+            task.cancel()
 
     def abort(self) -> None:
         """Cut off every connection, and cancel every call of the application."""
+        self.give_up_connecting()
         # In this order, so that who is cancelled is known to have nobody to answer.
-        for connection in [*self.connections, *self.endings]:
+        for connection in list(self.connections):
             connection.abort()
+        for ending in list(self.endings):
+            ending.abort()
         for task in list(self.tasks):
             task.cancel()
         if self._all_gone is not None:
@@ -150,7 +201,13 @@ class Serving:
 
     def is_idle(self) -> bool:
         """Return whether no connection is served and no call is under way. Threads: any."""
-        return not (self.connections or self.tasks)
+        return not (self.connecting or self.connections or self.tasks)
+
+    @property
+    def requests_served(self) -> int:
+        """How many responses are complete."""
+        # Added up where somebody asks, for a count of its own would cost every request.
+        return self._requests_before + sum(each.requests_served for each in self.connections)
 
     async def idle(self) -> None:
         """Wait until no connection is served and no call of the application is under way."""
@@ -177,12 +234,19 @@ class Serving:
         if self._all_gone is not None:
             self._look_whether_idle()
 
+    def _connected(self, task: asyncio.Task[None]) -> None:
+        self.connecting.discard(task)
+        if self._all_gone is not None:
+            self._look_whether_idle()
+
     def _look_whether_idle(self) -> None:
         if self._all_gone is not None and self.is_idle():
             self._all_gone.set()
 
     def _tick(self) -> None:
         """Do what is due in each tick: the Date of responses, the lines of the access log."""
+        if self.request_limit is not None:
+            self.request_limit.check(self.requests_served)
         now_s = int(time.time())
         if now_s != self._date_s:
             self._date_s = now_s

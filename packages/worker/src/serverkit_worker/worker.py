@@ -8,18 +8,23 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final, Literal
+from typing import Final
 
 from serverkit_worker import hooks
-from serverkit_worker.acceptor import Acceptor
 from serverkit_worker.access_log import AccessLog
+from serverkit_worker.alive import Heartbeat
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector
 from serverkit_worker.config import WorkerConfig
-from serverkit_worker.deadlines import LINGER_S
-from serverkit_worker.http1_connection import HTTP1Connection
+from serverkit_worker.cpu_affinity import pin_to_cpu
+from serverkit_worker.deadlines import LINGER_S, DrainReason
+from serverkit_worker.drain import Drain
+from serverkit_worker.errors import WorkerStartupError
+from serverkit_worker.handed import ConnectionSource
+from serverkit_worker.intake import Intake
 from serverkit_worker.observation import observe
 from serverkit_worker.own_loop import run_in_own_loop
+from serverkit_worker.recycling import RequestLimit
 from serverkit_worker.serving import Serving
 
 logger = logging.getLogger("serverkit.error")
@@ -28,6 +33,14 @@ DRAINING_HOOK_S: Final = 1.0
 SHUTDOWN_HOOK_S: Final = 10.0
 # How long cancelled applications may take to clean up.
 CANCELLED_S: Final = 1.0
+
+
+def _do_nothing() -> None:
+    """Stand in where nobody watches."""
+
+
+def _ignore_reason(reason: str) -> None:
+    """Stand in where nobody replaces the worker."""
 
 
 class Worker:
@@ -46,48 +59,67 @@ class Worker:
         app: ASGIApp,
         sock: socket.socket | Sequence[socket.socket],
         *,
+        connections: ConnectionSource | None = None,
         worker_id: int = 0,
+        generation: int = 0,
         shutdown_event: threading.Event | None = None,
         max_connections: int = 0,
         ssl_context: ssl.SSLContext | None = None,
         lifecycle_collector: LifecycleCollector | None = None,
         access_log: AccessLog | None = None,
+        cpu: int | None = None,
         ready: Callable[[], None] | None = None,
+        alive: Callable[[], None] = _do_nothing,
+        alive_interval: float | None = None,
+        recycle: Callable[[str], None] = _ignore_reason,
     ) -> None:
         """Prepare a worker; nothing runs yet.
 
         Args:
             config: its settings.
             app: an ASGI 3 application.
-            sock: one or more bound, listening or not, stream sockets. They stay the caller's: the
-                worker serves on duplicates and never closes them.
+            sock: any number of bound, listening or not, stream sockets. They stay the caller's:
+                the worker serves on duplicates and never closes them.
+            connections: hands over connections that somebody else has accepted. It is for them
+                to keep to a limit then: neither `max_connections` nor that of `config` counts.
             worker_id: of this worker among its siblings.
+            generation: how many reloads there have been before it was made.
             shutdown_event: shared with others; the worker shuts down when it is set, and
                 `shutdown` sets it.
             max_connections: this worker's share; 0: what `config` says.
             ssl_context: for TLS; None for plain text.
             lifecycle_collector: is told of connections and requests; None for nobody.
             access_log: gets a line per response; None for none.
+            cpu: number of the processor that `run` ties its thread to; None: any.
             ready: called once, by the loop thread, when the worker accepts connections.
+            alive: called by the loop thread as soon as the worker is ready and then every
+                `alive_interval` seconds: it is not hung.
+            alive_interval: None: nobody watches.
+            recycle: called once, by the loop thread, when the worker has served
+                `config.max_requests`, with the reason. It goes on to serve until it is drained.
         """
         self._config = config
         self._app = app
         self._sockets = [sock] if isinstance(sock, socket.socket) else list(sock)
+        self._source = connections
         self._worker_id = worker_id
+        self._generation = generation
         self._shutdown_event = shutdown_event
         self._max_connections = max_connections or config.max_connections
         self._ssl_context = ssl_context
         self._collector = lifecycle_collector
         self._access_log = access_log
+        self._cpu = cpu
         self._ready = ready
+        self._alive = alive
+        self._alive_interval_s = alive_interval
+        self._recycle = recycle
         self._state: dict[str, object] = {}
         self._lock = threading.Lock()  # Guards what follows, which other threads set.
-        self._drain_wanted = False
-        self._stop_wanted = False
-        self._abort_wanted = False
+        self._wanted: DrainReason | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._serving: Serving | None = None
-        self._stopping: asyncio.Event | None = None
+        self._drain: Drain | None = None
         self.unfinished_count = 0
 
     # Any thread
@@ -105,33 +137,39 @@ class Worker:
         return serving is None or serving.is_idle()
 
     def start_draining(self) -> None:
-        """Finish what is accepted, and refuse new connections with 503. Returns at once.
+        """Finish what is accepted, for somebody else has taken over, and let `run` return.
 
-        The worker goes on to run, and to refuse, until `shutdown`.
+        It does so when the last connection is gone, or after `reload_timeout`. Until then who
+        connects to the worker's own sockets is refused with 503. Returns at once; idempotent.
+        Before `run` it makes `run` return at once.
         """
-        with self._lock:
-            self._drain_wanted = True
-        self._call_in_loop(functools.partial(self._begin_drain, "reload"))
+        self._end_for("reload")
 
     def shutdown(self) -> None:
-        """Drain, then let `run` return: when the last connection is gone, or at the deadline.
+        """As `start_draining`, but with less patience and after `shutdown_timeout`.
 
-        Returns at once; idempotent. Before `run` it makes `run` return at once.
+        It may also overtake a `start_draining`; the nearer deadline counts then.
         """
-        with self._lock:
-            self._stop_wanted = True
         if self._shutdown_event is not None:
             self._shutdown_event.set()
-        self._call_in_loop(self._begin_stop)
+        self._end_for("shutdown")
 
     def abort(self) -> None:
         """Cut every connection off and let `run` return. What was under way is lost."""
         with self._lock:
-            self._stop_wanted = self._abort_wanted = True
+            self._wanted = "shutdown"
         self._call_in_loop(self._abort)
 
     def run(self) -> None:
-        """Serve until `shutdown`, on an event loop of its own. Blocks."""
+        """Serve until `start_draining` or `shutdown`, on an event loop of its own. Blocks.
+
+        Raises:
+            WorkerStartupError: the application failed on `serverkit.worker.startup`, and
+                `worker_startup_failure` is "shutdown".
+            OSError: a socket cannot listen.
+        """
+        if self._cpu is not None:
+            pin_to_cpu(self._cpu)
         run_in_own_loop(
             self.serve(),
             loop=self._config.loop,
@@ -143,105 +181,102 @@ class Worker:
     # The loop thread
 
     async def serve(self) -> None:
-        """Serve until `shutdown`, on the running event loop."""
-        loop = asyncio.get_running_loop()
-        stopping = asyncio.Event()
-        serving = self._begin(loop, stopping)
-        acceptors = [
-            Acceptor(
-                loop,
-                sock,
-                self._connection,
-                backlog=self._config.backlog,
-                ssl_context=self._ssl_context,
-            )
-            for sock in self._sockets
-        ]
-        try:
-            await self._call_startup_hook()
-            for acceptor in acceptors:
-                acceptor.start()
-            self._watch_shutdown_event()
-            if self._ready is not None:
-                self._ready()
-            await stopping.wait()
-            await self._drain(serving)
-        finally:
-            for acceptor in acceptors:
-                await acceptor.close()
-            await serving.ended(within_s=LINGER_S)
-            self._cut_off_rest(serving)
-            await self._end(serving)
+        """As `run`, on the running event loop, whose thread is left on all processors."""
+        serving = self._make_serving(asyncio.get_running_loop())
+        self._begin(serving)
+        intake = Intake(serving, self._sockets, self._source, ssl_context=self._ssl_context)
+        self._drain = drain = Drain(serving, intake, self._config)
+        if self._wanted is not None or (self._shutdown_event and self._shutdown_event.is_set()):
+            drain.wanted.set()
+        is_started = False
+        with Heartbeat(serving.loop, self._alive, self._alive_interval_s) as heartbeat:
+            try:
+                is_started = await self._has_started(drain)
+                if is_started:
+                    intake.start()
+                    self._watch_shutdown_event()
+                    if self._ready is not None:
+                        self._ready()
+                    heartbeat.start()
+                    await drain.wanted.wait()
+                    self._begin_drain(self._wanted or "shutdown")  # Unless that is done.
+                    await drain.finished()
+            finally:
+                await intake.close()
+                await serving.ended(within_s=LINGER_S)
+                self._cut_off_rest(serving)
+                await self._end(serving, drain, is_started=is_started)
 
-    def _begin(self, loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> Serving:
-        """Make what the connections share, and catch up with what other threads have asked for."""
-        serving = Serving(
+    def _make_serving(self, loop: asyncio.AbstractEventLoop) -> Serving:
+        """Make what the connections share."""
+        config = self._config
+        limit = None
+        if config.max_requests:
+            limit = RequestLimit(config.max_requests, config.recycle_jitter, self._recycle)
+        return Serving(
             self._app,
-            self._config,
+            config,
             loop,
             state=self._state,
-            max_connections=self._max_connections,
+            max_connections=0 if self._source is not None else self._max_connections,
             observation=observe(self._collector, self._access_log, worker_id=self._worker_id),
             scheme="http" if self._ssl_context is None else "https",
+            request_limit=limit,
         )
+
+    def _begin(self, serving: Serving) -> None:
+        """Be within reach of other threads; what they ask for from now on comes by the loop."""
         with self._lock:
             if self._serving is not None:
                 raise RuntimeError("a worker serves once: make another one")
-            self._loop, self._serving, self._stopping = loop, serving, stopping
-            serving.draining = self._drain_wanted
-            if self._stop_wanted or (self._shutdown_event and self._shutdown_event.is_set()):
-                stopping.set()
-        return serving
+            self._loop, self._serving = serving.loop, serving
 
-    def _connection(self) -> HTTP1Connection:
-        serving = self._serving
-        if serving is None:
-            raise AssertionError("accepts only while serving")
-        return HTTP1Connection(serving)
-
-    async def _call_startup_hook(self) -> None:
-        """Tell the application that this worker starts."""
-        scope = {"type": hooks.STARTUP, "worker_id": self._worker_id}
-        exc = await hooks.call_hook(self._app, scope, timeout_s=self._config.startup_timeout)
+    async def _has_started(self, drain: Drain) -> bool:
+        """Tell the application that this worker starts; return whether it is to serve."""
+        if drain.wanted.is_set():
+            return False
+        hook = asyncio.ensure_future(
+            hooks.call_hook(
+                self._app, self._scope(hooks.STARTUP), timeout_s=self._config.startup_timeout
+            )
+        )
+        wanted = asyncio.ensure_future(drain.wanted.wait())
+        try:
+            await asyncio.wait({hook, wanted}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            wanted.cancel()
+            if not hook.done():  # It is to end before it has begun.
+                hook.cancel()
+                await asyncio.wait({hook}, timeout=CANCELLED_S)
+        if hook.cancelled() or not hook.done():
+            return False
+        exc = hook.result()
+        if exc is not None and self._config.worker_startup_failure == "shutdown":
+            raise WorkerStartupError(f"The application failed on {hooks.STARTUP}: {exc!r}") from exc
         if exc is not None:
             logger.warning("The application failed on %s", hooks.STARTUP, exc_info=exc)
+        return True
 
-    def _begin_drain(self, reason: Literal["reload", "shutdown"]) -> None:
-        """Refuse what is new, and let every connection come to its end."""
-        serving = self._serving
-        if serving is None or serving.draining:
+    def _scope(self, kind: str) -> dict[str, object]:
+        return {"type": kind, "worker_id": self._worker_id, "generation": self._generation}
+
+    def _begin_drain(self, reason: DrainReason) -> None:
+        """Let every connection come to its end, and tell the application, once."""
+        serving, drain = self._serving, self._drain
+        if serving is None or drain is None:
             return
-        serving.start_draining()
-        scope = {
-            "type": hooks.DRAINING,
-            "worker_id": self._worker_id,
-            "reason": reason,
-            "timeout": self._config.shutdown_timeout,
-        }
-        hook = hooks.call_hook(self._app, scope, timeout_s=DRAINING_HOOK_S)
-        serving.add_task(serving.loop.create_task(hook))
-
-    def _begin_stop(self) -> None:
-        self._begin_drain("shutdown")
-        if self._stopping is not None:
-            self._stopping.set()
+        is_first = drain.reason is None
+        timeout_s = drain.begin(reason)
+        if is_first and timeout_s is not None:
+            scope = {**self._scope(hooks.DRAINING), "reason": reason, "timeout": timeout_s}
+            hook = hooks.call_hook(self._app, scope, timeout_s=DRAINING_HOOK_S)
+            serving.add_task(serving.loop.create_task(hook))
 
     def _abort(self) -> None:
         """Cut off everything now."""
-        if self._serving is not None:
-            self._serving.draining = True
+        if self._serving is not None and self._drain is not None:
+            self._drain.abort()
             self._cut_off_rest(self._serving)
-        if self._stopping is not None:
-            self._stopping.set()
-
-    async def _drain(self, serving: Serving) -> None:
-        """Wait for the last connection and the last call of the application, up to the deadline."""
-        if self._abort_wanted:
-            return
-        self._begin_drain("shutdown")
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._config.shutdown_timeout):
-                await serving.idle()
 
     def _cut_off_rest(self, serving: Serving) -> None:
         """End what has not ended by itself, and say so."""
@@ -251,15 +286,18 @@ class Worker:
             logger.warning("Cut off with requests under way: %d", unfinished)
         serving.abort()
 
-    async def _end(self, serving: Serving) -> None:
+    async def _end(self, serving: Serving, drain: Drain, *, is_started: bool) -> None:
         """Let what was cancelled clean up, tell the application, and forget the loop."""
-        if serving.tasks:
-            await asyncio.wait(serving.tasks, timeout=CANCELLED_S)
+        drain.end()
+        cancelled = serving.tasks | serving.connecting
+        if cancelled:
+            await asyncio.wait(cancelled, timeout=CANCELLED_S)
         await asyncio.sleep(0)  # The transports report that they are closed.
-        scope = {"type": hooks.SHUTDOWN, "worker_id": self._worker_id}
-        exc = await hooks.call_hook(self._app, scope, timeout_s=SHUTDOWN_HOOK_S)
-        if exc is not None:
-            logger.warning("The application failed on %s", hooks.SHUTDOWN, exc_info=exc)
+        if is_started:
+            scope = self._scope(hooks.SHUTDOWN)
+            exc = await hooks.call_hook(self._app, scope, timeout_s=SHUTDOWN_HOOK_S)
+            if exc is not None:
+                logger.warning("The application failed on %s", hooks.SHUTDOWN, exc_info=exc)
         serving.end()
         with self._lock:
             self._loop = None
@@ -272,10 +310,17 @@ class Worker:
 
         def carry() -> None:
             event.wait()
-            self._call_in_loop(self._begin_stop)
+            self._end_for("shutdown")
 
         name = f"serverkit-{self._worker_id}-shutdown"
         threading.Thread(target=carry, name=name, daemon=True).start()
+
+    def _end_for(self, reason: DrainReason) -> None:
+        """Have the worker end. Any thread."""
+        with self._lock:
+            if self._wanted != "shutdown":
+                self._wanted = reason
+        self._call_in_loop(functools.partial(self._begin_drain, reason))
 
     def _call_in_loop(self, callback: Callable[[], None]) -> None:
         """Let the loop thread call something soon; do nothing when it does not serve."""

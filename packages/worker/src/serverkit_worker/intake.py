@@ -1,0 +1,105 @@
+"""All ways by which connections come to a worker: what it accepts, and what it is handed.
+
+Rules:
+    Whether a connection is served is decided as it comes. It is then served, whatever begins until
+    it has its transport: nothing accepted is lost.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Sequence
+from typing import Final
+
+from serverkit_worker.acceptor import Acceptor
+from serverkit_worker.connector import Connector
+from serverkit_worker.errors import DRAINING, LIMIT_CONNECTIONS, ErrorReply
+from serverkit_worker.handed import ConnectionSource, HandedConnection, HandedConnections
+from serverkit_worker.http1_connection import HTTP1Connection
+from serverkit_worker.serving import Serving
+
+# How long those who are refused last may take to shake hands.
+SETTLE_S: Final = 1.0
+
+
+class Intake:
+    """Lets connections in, or has them refused.
+
+    Owner: the worker; the loop thread only.
+
+    Attributes:
+        is_open: from `start` to `close`.
+    """
+
+    def __init__(
+        self,
+        serving: Serving,
+        sockets: Sequence[socket.socket],
+        source: ConnectionSource | None,
+        *,
+        ssl_context: ssl.SSLContext | None,
+    ) -> None:
+        """Prepare to let connections in.
+
+        Args:
+            serving: of the worker.
+            sockets: to accept from; they stay the caller's.
+            source: of handed connections; they are served during a drain as well, since whoever
+                hands them over knows of it.
+            ssl_context: for TLS.
+        """
+        loop = serving.loop
+        self._serving = serving
+        self._connector = Connector(loop, ssl_context)
+        self._acceptors = [
+            Acceptor(loop, sock, self._accepted, backlog=serving.config.backlog) for sock in sockets
+        ]
+        self._handed = None if source is None else HandedConnections(loop, source, self._taken)
+        self._refused: set[asyncio.Task[None]] = set()
+        self.is_open = False
+
+    def start(self) -> None:
+        """Let connections in from now on."""
+        self.is_open = True
+        for acceptor in self._acceptors:
+            acceptor.start()
+        if self._handed is not None:
+            self._handed.start()
+
+    def admit_waiting(self) -> None:
+        """Let in who waits already, before something begins that those who come then will meet."""
+        for acceptor in self._acceptors:
+            acceptor.accept_waiting()
+        self.admit_handed()
+
+    def admit_handed(self) -> bool:
+        """Let in what has been handed over; return whether there was anything."""
+        return self.is_open and self._handed is not None and self._handed.take_waiting()
+
+    async def close(self) -> None:
+        """Let in who is here already, then nobody any more. Repeatable.
+
+        Returns when those who are refused have been told, or after `SETTLE_S`.
+        """
+        self.is_open = False
+        for acceptor in self._acceptors:
+            acceptor.close()
+        if self._handed is not None:
+            self._handed.close()
+        if self._refused:
+            await asyncio.wait(self._refused, timeout=SETTLE_S)
+
+    def _accepted(self, connection: socket.socket) -> None:
+        self._let_in(connection, DRAINING if self._serving.draining else None)
+
+    def _taken(self, handed: HandedConnection) -> None:
+        self._let_in(handed.socket, LIMIT_CONNECTIONS if handed.surplus else None)
+
+    def _let_in(self, connection: socket.socket, refusal: ErrorReply | None) -> None:
+        serving = self._serving
+        task = self._connector.connect(connection, HTTP1Connection(serving, refusal))
+        if refusal is None:
+            serving.keep_connecting(task)
+        elif not task.done():
+            self._refused.add(task)
+            task.add_done_callback(self._refused.discard)
