@@ -12,6 +12,7 @@ type EventKind = Literal[
     "reload_failed",
     "draining",
     "stopping",
+    "closed",
 ]
 
 
@@ -26,7 +27,9 @@ class SupervisorEvent:
             "reloading": a reload or restart has begun; "reloaded": the new generation serves;
             "reload_failed": it does not, and the old one goes on;
             "draining": the old generation finishes what it has;
-            "stopping": the end has begun.
+            "stopping": the end has begun;
+            "closed": nothing is accepted any more, and all that was is handed out: who owns the
+            listening sockets may close them, so that nobody waits for nothing.
         worker: the worker as the log names it, for what concerns a single one; else empty.
         generation: the number of the generation that it is about.
         reason: why, as the rest of a sentence about it; may be empty.

@@ -261,7 +261,8 @@ class Fleet:
         self.withdraw(run)
         run.state, run.deadline = follow(before, Event.EXITED), None
         if before in {State.DRAINING, State.STOPPING} and not reason.expected:
-            _LOG.warning("%s did not end well: %s\n%s", run, reason, run.evidence())
+            evidence = f"\n{run.evidence()}" if run.evidence() else ""
+            _LOG.warning("%s did not end well: %s%s", run, reason, evidence)
         elif before is State.ABANDONED:
             _LOG.info("%s has ended after all", run)
         self.announce("worker_exited", run)

@@ -38,7 +38,14 @@ def load_error(packed: bytes) -> BaseException | None:
 
 
 def traceback_text(error: BaseException) -> str:
-    """Write down an exception with its traceback; the middle of a huge one is left out."""
+    """Write down an exception with its traceback; the middle of a huge one is left out.
+
+    An exception that is meant for people may say itself what to write beside its message: as the
+    string `worker_report`, which may be empty.
+    """
+    report = getattr(error, "worker_report", None)
+    if isinstance(report, str):
+        return report
     try:
         text = "".join(traceback.format_exception(error))
     except Exception:  # noqa: BLE001 - its class may have any code of its own for this

@@ -14,6 +14,7 @@ from serverkit_supervisor.fleet import Fleet
 from serverkit_supervisor.generation import Generation, GenerationLife
 from serverkit_supervisor.handle import Run, Slot
 from serverkit_supervisor.ordered_end import OrderedEnd
+from serverkit_supervisor.portable_errors import summary_of
 from serverkit_supervisor.renewal import Renewal
 from serverkit_supervisor.states import COMING_UP, Event, State
 
@@ -119,7 +120,7 @@ def renewed(
         return None, None
     if outcome.generation is not None:
         return outcome.generation, None
-    short = f"{type(outcome.error).__name__}: {outcome.error}"
+    short = summary_of(outcome.error) if outcome.error is not None else "nobody knows why"
     return None, ReloadFailed(
         f"the new generation could not be made: {short}",
         error=outcome.error,

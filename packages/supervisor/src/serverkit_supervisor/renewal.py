@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from serverkit_supervisor.orders import Renewed
 from serverkit_supervisor.generation import Generation
+from serverkit_supervisor.portable_errors import traceback_text
 
 
 class Renewal:
@@ -65,5 +66,5 @@ class Renewal:
         try:
             outcome = Renewed(source=self, generation=self._renew())
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the new code raises
-            outcome = Renewed(source=self, error=error, traceback=traceback.format_exc())
+            outcome = Renewed(source=self, error=error, traceback=traceback_text(error))
         self._post(outcome)

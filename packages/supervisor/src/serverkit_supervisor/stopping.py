@@ -41,7 +41,9 @@ class Stopping:
         if self._in_order and self._is_before(self._sweep_until, now):
             if self._fleet.distribution.is_stopping:
                 return False
+        if self._sweep_until is not None:
             self._sweep_until = None
+            self._fleet.announce("closed")
         if not self._end.advance():
             return False
         if self._retire_until is None:

@@ -104,6 +104,13 @@ class Supervisor:
         fleet = self._fleet
         return len(fleet.teams[0].slots) if fleet is not None else self._config.worker_count
 
+    @property
+    def worker_pids(self) -> list[int]:
+        """The processes of all workers at this moment; empty for threads. Threads: any."""
+        fleet = self._fleet
+        runners = fleet.runners if fleet is not None else ()
+        return [runner.pid for runner in runners if runner.pid is not None]
+
     def set_lifespan_state(self, state: dict[str, object]) -> None:
         """Keep what the application's start left behind, and give it to each worker made later."""
         self._state = state
