@@ -19,11 +19,11 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
-from serverkit_supervisor.orders import Order, Look, Message, Renewed
 from serverkit_supervisor.errors import RestartLimitReached, SupervisorError, Unstopped
 from serverkit_supervisor.fleet import Fleet
 from serverkit_supervisor.generation import Generation
 from serverkit_supervisor.ordered_end import OrderedEnd
+from serverkit_supervisor.orders import Look, Message, Order, Renewed
 from serverkit_supervisor.recycling import Recycling
 from serverkit_supervisor.reloading import Reload
 from serverkit_supervisor.renewal import Renewal

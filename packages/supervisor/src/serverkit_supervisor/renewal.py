@@ -9,8 +9,8 @@ import threading
 import traceback
 from collections.abc import Callable
 
-from serverkit_supervisor.orders import Renewed
 from serverkit_supervisor.generation import Generation
+from serverkit_supervisor.orders import Renewed
 from serverkit_supervisor.portable_errors import traceback_text
 
 

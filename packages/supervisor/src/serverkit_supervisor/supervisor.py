@@ -8,7 +8,6 @@ from functools import partial
 from socket import socket
 from typing import Literal
 
-from serverkit_supervisor.orders import Order, Look, Message
 from serverkit_supervisor.config import DEFAULT_PROCESS_WORKER_TIMEOUT_S, SupervisorConfig
 from serverkit_supervisor.contract import WorkerFactory
 from serverkit_supervisor.distribution import Distribution
@@ -20,6 +19,7 @@ from serverkit_supervisor.generation import Generation
 from serverkit_supervisor.group import WorkerGroup
 from serverkit_supervisor.lineage import Lineage
 from serverkit_supervisor.mailbox import Mailbox
+from serverkit_supervisor.orders import Look, Message, Order
 from serverkit_supervisor.processes import ProcessRunner, check_factory
 from serverkit_supervisor.restart import RestartHistory
 from serverkit_supervisor.runner import RunnerFactory
