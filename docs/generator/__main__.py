@@ -16,6 +16,9 @@ from docs.generator.state_tables import (
     connection_phases,
     reading_states,
     response_order,
+    worker_events,
+    worker_state_diagram,
+    worker_states,
     writing_states,
 )
 
@@ -26,6 +29,9 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "modules": module_list,
     "reading-states": reading_states,
     "response-order": response_order,
+    "worker-events": worker_events,
+    "worker-state-diagram": worker_state_diagram,
+    "worker-states": worker_states,
     "writing-states": writing_states,
 }
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from docs.generator.parts import table
 from serverkit_proto.http1_states import ALLOWED, Action, Reading, Writing
 from serverkit_server.config import ServerConfig
+from serverkit_supervisor.states import TRANSITIONS, Event, State
 from serverkit_worker.errors import (
     TIMEOUT_HANDLER,
     TIMEOUT_REQUEST_BODY,
@@ -25,6 +26,9 @@ DEADLINES: Mapping[Phase, tuple[str, ErrorReply | None]] = {
     Phase.BODY: ("request_timeout", TIMEOUT_REQUEST_BODY),
     Phase.RESPONSE: ("handler_timeout", TIMEOUT_HANDLER),
 }
+
+# Events that lead to one state, whatever the state before: one arrow says it for all.
+_FROM_EVERYWHERE = frozenset({Event.ABORT, Event.EXITED})
 
 
 def response_order() -> str:
@@ -94,3 +98,43 @@ def member_notes(kind: type[enum.Enum]) -> dict[str, str]:
 
 def _in_order(actions: frozenset[Action]) -> list[str]:
     return [action.value for action in Action if action in actions]
+
+
+def worker_states() -> str:
+    """How far the run of a supervised worker is."""
+    notes = member_notes(State)
+    rows = ((f"`{each.name}`", notes[each.name], _ways_out(each)) for each in State)
+    return table(("state", "meaning", "what follows"), rows)
+
+
+def worker_state_diagram() -> str:
+    """The same as a picture, without what leads to the same from everywhere."""
+    lines = ["stateDiagram-v2", f"    [*] --> {next(iter(State)).name}"]
+    lines += [
+        f"    {state.name} --> {after.name}: {' or '.join(events)}"
+        for state in State
+        for after, events in _ways(state).items()
+    ]
+    lines.append(f"    {State.GONE.name} --> [*]")
+    return "```mermaid\n" + "\n".join(lines) + "\n```\n"
+
+
+def worker_events() -> str:
+    """What may happen to a run."""
+    notes = member_notes(Event)
+    return table(("event", "meaning"), ((each.value, notes[each.name]) for each in Event))
+
+
+def _ways_out(state: State) -> str:
+    """Name the states that follow, each with the events that lead there."""
+    ways = _ways(state).items()
+    return "; ".join(f"{' or '.join(events)}: `{after.name}`" for after, events in ways) or "-"
+
+
+def _ways(state: State) -> dict[State, list[str]]:
+    """Group the events that change a state by the state they lead to."""
+    found: dict[State, list[str]] = {}
+    for event, after in TRANSITIONS[state].items():
+        if after is not state and event not in _FROM_EVERYWHERE:
+            found.setdefault(after, []).append(event.value)
+    return found

@@ -24,10 +24,13 @@ UNIT_DIRECTIVES = {
     "Service": frozenset(
         {"Type", "User", "Group", "WorkingDirectory", "Environment", "EnvironmentFile"}
         | {"ExecStart", "ExecStartPre", "ExecReload", "Restart", "RestartSec", "RuntimeDirectory"}
+        | {"NotifyAccess", "WatchdogSec", "PIDFile", "Sockets"}
         | {"TimeoutStartSec", "TimeoutStopSec", "KillMode", "KillSignal", "LimitNOFILE"}
         | {"StandardError", "NoNewPrivileges", "PrivateTmp", "ProtectSystem", "ProtectHome"}
     ),
-    "Socket": frozenset({"ListenStream", "SocketMode", "SocketUser", "SocketGroup", "Backlog"}),
+    "Socket": frozenset(
+        {"ListenStream", "FileDescriptorName", "SocketMode", "SocketUser", "SocketGroup", "Backlog"}
+    ),
     "Install": frozenset({"WantedBy"}),
 }
 NGINX_DIRECTIVES = frozenset(

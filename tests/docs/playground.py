@@ -30,6 +30,7 @@ _URL = "http://127.0.0.1:8000"
 _WHERE = ("--uds", "--bind", "--fd", "--port")
 _FACTORY = "from package.module import app\n\n\ndef make_app():\n    return app\n"
 _FAILURES = (AssertionError, OSError, SyntaxError, ValueError, subprocess.SubprocessError)
+_ARROW = re.compile(r"(?:\[\*\]|[A-Z]+) --> (?:\[\*\]|[A-Z]+)(?:: [a-z ]+)?")
 _SHIM = '#!/bin/sh\nexec "{python}" -W error {module} "$@"\n'
 
 
@@ -107,6 +108,7 @@ class Playground:
             "ini": lambda _, text: check_unit(text),
             "nginx": lambda _, text: check_nginx(text, self._folder),
             "dockerfile": lambda _, text: check_container(text),
+            "mermaid": lambda _, text: check_diagram(text),
         }
         if snippet.language not in handlers:
             raise PageError(f"the tests know nothing of the language {snippet.language!r}")
@@ -250,3 +252,11 @@ class Playground:
             assert "file" in layers, "nothing in it is a setting"
         else:
             assert settings.get("version") == 1, f"{path.name} is no configuration of logging"
+
+
+def check_diagram(text: str) -> None:
+    """Check a diagram of states: its kind, and an arrow in every line."""
+    kind, *arrows = (line.strip() for line in text.splitlines())
+    assert kind == "stateDiagram-v2", f"no diagram of states: {kind}"
+    for arrow in arrows:
+        assert _ARROW.fullmatch(arrow), f"no arrow: {arrow}"
