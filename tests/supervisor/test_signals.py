@@ -61,7 +61,7 @@ def send(name: str) -> None:
 
 @pytest.mark.parametrize("row", SIGNAL_COMMANDS, ids=lambda row: row.signal)
 def test_every_signal_has_its_command(row: object) -> None:
-    """A signal calls what the table says: the end and reaping in place, the rest by a thread."""
+    """A signal calls what the table says, by a thread; only to reap is left to who is woken."""
     assert row in SIGNAL_COMMANDS
     found = next(each for each in SIGNAL_COMMANDS if each == row)
     target = Target()
@@ -69,8 +69,8 @@ def test_every_signal_has_its_command(row: object) -> None:
         send(found.signal)
         what, thread = target.next()
     assert what == found.command
-    in_place = found.command in ("shutdown", "reap")
-    assert thread == (threading.main_thread().name if in_place else "serverkit-signals")
+    threads = {"shutdown": "serverkit-shutdown", "reap": threading.main_thread().name}
+    assert thread == threads.get(found.command, "serverkit-signals")
 
 
 def test_the_table_lacks_none() -> None:
@@ -95,7 +95,7 @@ def test_handlers_are_put_back() -> None:
     with supervised(target, reap=target.reap):
         assert all(signal.getsignal(number) not in before for number in numbers)
     assert [signal.getsignal(number) for number in numbers] == before
-    assert "serverkit-signals" not in {each.name for each in threading.enumerate()}
+    assert not [each for each in threading.enumerate() if each.name.startswith("serverkit-")]
 
 
 def test_off_the_main_thread_nothing_is_handled() -> None:
@@ -152,7 +152,7 @@ def test_an_upgrade_that_cannot_be_is_refused(caplog: pytest.LogCaptureFixture) 
 
 
 def test_a_command_may_come_while_one_is_carried_out() -> None:
-    """Handlers never wait for a command that takes its time."""
+    """Handlers never wait for a command that takes its time, nor does the end."""
     entered, goes_on = threading.Event(), threading.Event()
 
     class Slow(Target):
@@ -173,11 +173,13 @@ def test_a_command_may_come_while_one_is_carried_out() -> None:
 
 
 SECOND = """
-import os, signal
+import os, signal, threading
 from serverkit_supervisor.signals import supervised
 
 class Target:
-    def shutdown(self): print("drains")
+    def shutdown(self):
+        print("drains")
+        drains.set()
     def kill_all(self): print("kills")
     graceful_reload = add_worker = remove_worker = reopen_logs = shutdown
 
@@ -185,10 +187,13 @@ def clean_up():
     print("cleans up")
     {failure}
 
+drains = threading.Event()
 with supervised(Target(), on_second=clean_up):
-    for name in ("{first}", "{second}"):
-        os.kill(os.getpid(), getattr(signal, name))
-        print("goes on")
+    os.kill(os.getpid(), signal.{first})
+    drains.wait(30)
+    print("goes on")
+    os.kill(os.getpid(), signal.{second})
+    threading.Event().wait(30)
 """
 
 

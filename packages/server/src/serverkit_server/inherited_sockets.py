@@ -196,12 +196,12 @@ def _prepare(listener: socket.socket) -> str:
         return "is of a family that is not served"
     if listener.type != socket.SOCK_STREAM:
         return "is no stream socket"
-    name = listener.getsockname()
-    if not name or (listener.family != socket.AF_UNIX and name[1] == 0):
-        return "is not bound"
     with contextlib.suppress(OSError):
         listener.getpeername()
         return "is a connection"
+    name = listener.getsockname()
+    if not name or (listener.family != socket.AF_UNIX and name[1] == 0):
+        return "is not bound"
     if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         listener.listen()
     return ""

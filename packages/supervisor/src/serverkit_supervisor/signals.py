@@ -2,8 +2,8 @@
 
 Rules:
     Handlers run between any two instructions of the main thread, also while an application blocks
-    it. They take no lock and call no logger: to shut down, and to end at once, is done in place;
-    every other command is carried out by a thread of its own, one after another.
+    it. They take no lock and call no logger: commands are carried out by threads, one after
+    another, and to shut down waits for none of the others. Only to end at once is done in place.
     Who has a handler of their own for a signal keeps it, but for SIGINT and SIGTERM.
     Afterwards the handlers are those from before.
 """
@@ -32,8 +32,7 @@ type Command = Literal[
 class SignalTarget(Protocol):
     """Who carries the commands out; a supervisor, or a server that has no workers to supervise.
 
-    Every method returns at once. `shutdown` and `kill_all` are called by signal handlers, the
-    others by a thread of their own.
+    Every method returns at once. `kill_all` is called by a signal handler, the others by threads.
     """
 
     def shutdown(self) -> None:
@@ -113,7 +112,7 @@ def supervised(
     """Let signals command the target while the block runs; off the main thread nothing happens.
 
     Args:
-        target: is told to shut down by a handler, and everything else by a thread of its own.
+        target: is told what to do.
         on_second: called when the end is asked for a second time, just before the process ends
             with exit code 1: it removes what must not be left behind.
         upgrade: starts the program anew; None: it is said that this cannot be done.
@@ -124,8 +123,8 @@ def supervised(
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    orders = _Orders()
-    stop = _Stop(target, on_second)
+    orders, last_orders = _Orders("serverkit-signals"), _Orders("serverkit-shutdown")
+    stop = _Stop(target, last_orders, on_second)
     handlers: Mapping[Command, _Handler | None] = {
         "shutdown": stop.handle,
         "graceful_reload": orders.handler(target.graceful_reload),
@@ -148,37 +147,10 @@ def supervised(
             # None: a handler that is not Python's, which Python cannot put back.
             signal.signal(number, signal.SIG_DFL if handler_before is None else handler_before)
         orders.end()
+        last_orders.end()
 
 
 type _Handler = Callable[[int, FrameType | None], None]
-
-
-class _Stop:
-    """The first time a signal asks for the end, and the second time."""
-
-    def __init__(self, target: SignalTarget, on_second: Callable[[], None] | None) -> None:
-        self._target = target
-        self._on_second = on_second
-        self._is_stopping = False
-
-    def handle(self, number: int, _frame: FrameType | None) -> None:
-        if self._is_stopping:
-            self._end_at_once(signal.Signals(number).name)
-        self._is_stopping = True
-        self._target.shutdown()
-
-    def _end_at_once(self, name: str) -> NoReturn:
-        with contextlib.suppress(Exception):
-            self._target.kill_all()
-        with contextlib.suppress(Exception):
-            if self._on_second:
-                self._on_second()
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        with contextlib.suppress(OSError):
-            os.write(2, f"serverkit: {name} came a second time, so it ends at once.\n".encode())
-        os._exit(1)
 
 
 class _Orders:
@@ -187,10 +159,10 @@ class _Orders:
     Owner: the block that handles signals.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         # The only queue whose put may interrupt another one of the same thread.
         self._waiting: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="serverkit-signals", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def handler(self, command: Callable[[], None]) -> _Handler:
@@ -212,6 +184,37 @@ class _Orders:
                 command()
             except Exception:  # noqa: BLE001 - whatever it is, the next command must come through
                 _LOG.exception("A command that was given by a signal failed.")
+
+
+class _Stop:
+    """The first time a signal asks for the end, and the second time."""
+
+    def __init__(
+        self, target: SignalTarget, orders: _Orders, on_second: Callable[[], None] | None
+    ) -> None:
+        self._target = target
+        self._shut_down = orders.handler(target.shutdown)
+        self._on_second = on_second
+        self._is_stopping = False
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        if self._is_stopping:
+            self._end_at_once(signal.Signals(number).name)
+        self._is_stopping = True
+        self._shut_down(number, frame)
+
+    def _end_at_once(self, name: str) -> NoReturn:
+        with contextlib.suppress(Exception):
+            self._target.kill_all()
+        with contextlib.suppress(Exception):
+            if self._on_second:
+                self._on_second()
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            os.write(2, f"serverkit: {name} came a second time, so it ends at once.\n".encode())
+        os._exit(1)
 
 
 def _reaping(reap: Callable[[], None]) -> _Handler:
