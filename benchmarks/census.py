@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from benchmarks.busy_connection import read_answer
@@ -11,6 +11,8 @@ from benchmarks.server_process import ServerFailedError
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 EVERY_S = 0.01
+IN_A_ROW = 20
+"""So many new connections in a row to new workers, and there is no old one."""
 DEAD_AFTER = 100
 """So many times in a row without any answer, and nobody is there."""
 
@@ -38,7 +40,15 @@ def ask(port: int, *, timeout_s: float = 10.0) -> Worker:
     """
     with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as connection:
         connection.sendall(REQUEST)
-        return parse(read_answer(connection).partition(b"\r\n\r\n")[2])
+        return last_answer(connection)
+
+
+def last_answer(connection: socket.socket) -> Worker:
+    """Return who answers, once it has closed the connection too."""
+    body = read_answer(connection).partition(b"\r\n\r\n")[2]
+    with contextlib.suppress(ConnectionError):
+        connection.recv(1)
+    return parse(body)
 
 
 def meet(port: int, count: int, *, within_s: float, but_not: int = 0) -> frozenset[Worker]:
@@ -81,27 +91,29 @@ def ask_at_once(port: int, connections: int) -> set[Worker]:
         ]
         for connection in opened:
             connection.sendall(REQUEST)
-        return {parse(read_answer(one).partition(b"\r\n\r\n")[2]) for one in opened}
+        return {last_answer(one) for one in opened}
 
 
-def ask_until(port: int, done: Callable[[Worker], bool], *, within_s: float) -> float | None:
-    """Ask on new connections until an answer is the last that was needed.
-
-    Args:
-        port: Where the server listens.
-        done: Told of each answer, says whether it was the last.
-        within_s: How long to ask.
+def until_replaced(port: int, old: AbstractSet[Worker], *, within_s: float) -> float:
+    """Ask on new connections until only other workers answer.
 
     Returns:
-        How long it took, in seconds; None if it was not done in time.
+        For how long some of the old ones, or nobody, answered, in seconds.
+
+    Raises:
+        ServerFailedError: They, or nobody, still answer after that time.
     """
-    began = time.monotonic()
-    failed = 0
-    while (now := time.monotonic()) < began + within_s and failed < DEAD_AFTER:
+    began = since = time.monotonic()
+    in_a_row = failed = 0
+    while in_a_row < IN_A_ROW:
+        now = time.monotonic()
+        if now > began + within_s or failed == DEAD_AFTER:
+            raise ServerFailedError("old workers, or nobody, answer after the reload")
+        failed += 1
         with contextlib.suppress(OSError):
-            failed += 1
-            if done(ask(port)):
-                return time.monotonic() - began
+            in_a_row = 0 if ask(port) in old else in_a_row + 1
             failed = 0
+        if in_a_row == 1:
+            since = now
         time.sleep(max(0.0, now + EVERY_S - time.monotonic()))
-    return None
+    return since - began

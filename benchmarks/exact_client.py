@@ -174,10 +174,10 @@ class ExactClient:
         except BlockingIOError:
             return
         except OSError as error:
-            self._lose(Loss.CUT, f"{error!r} after {len(self._received)} bytes of the answer")
+            self._lose(Loss.CUT, repr(error))
             return
         if not data:
-            self._lose(Loss.CUT, f"closed after {len(self._received)} bytes of the answer")
+            self._lose(Loss.CUT, "closed")
             return
         self._received += data
         head, found, body = self._received.partition(b"\r\n\r\n")
@@ -257,6 +257,7 @@ class ExactClient:
                 detail=detail,
                 began_ns=self._began_ns,
                 lost_ns=now,
+                received=len(self._received),
                 last_body=self._last_body,
             )
         )

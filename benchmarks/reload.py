@@ -28,7 +28,6 @@ from benchmarks.supervised_report import Section, parser, publish
 from benchmarks.supervised_servers import installed
 from benchmarks.wrk import WrkError
 
-IN_A_ROW = 20
 RELOADED_WITHIN_S = 20.0
 SETTLE_S = 2.0
 
@@ -61,26 +60,14 @@ def reload(there: Disturbed) -> tuple[float, bool]:
     """
     port = there.process.port
     old = census.ask_at_once(port, 16)
-    began, since, in_a_row = time.monotonic(), 0.0, 0
-
-    def done(worker: census.Worker) -> bool:
-        nonlocal since, in_a_row
-        if worker in old:
-            in_a_row = 0
-            return False
-        if not in_a_row:
-            since = time.monotonic()
-        in_a_row += 1
-        return in_a_row == IN_A_ROW
-
+    began, took = time.monotonic(), RELOADED_WITHIN_S
     os.kill(there.process.pid, signal.SIGHUP)
-    finished = census.ask_until(port, done, within_s=RELOADED_WITHIN_S)
-    end = since if finished is not None else time.monotonic()
-    there.windows.append((int(began * 1e9), int(end * 1e9)))
-    if finished is None:
-        raise ServerFailedError("old workers, or nobody, answer after the reload")
+    try:
+        took = census.until_replaced(port, old, within_s=RELOADED_WITHIN_S)
+    finally:
+        there.windows.append((int(began * 1e9), int((began + took) * 1e9)))
     new = census.ask(port)
-    return since - began, all(new.generation != one.generation for one in old)
+    return took, all(new.generation != one.generation for one in old)
 
 
 def measure(name: str, count: int, interval_s: float, settings: Settings) -> Reloads:

@@ -9,7 +9,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from benchmarks import census, environment
+from benchmarks import census
 from benchmarks.busy_connection import REQUEST, read_answer
 from benchmarks.disturbance import ALL_THERE_WITHIN_S, APP
 from benchmarks.server_process import ServerFailedError, ServerProcess
@@ -85,7 +85,8 @@ def measure(name: str, connections: int, workers: int) -> Spread:
 
 def ratio(shares: tuple[int, ...]) -> float:
     """Return the most over the least; infinite where a worker has none."""
-    return max(shares) / min(shares) if shares and min(shares) else float("inf")
+    least = min(shares, default=0)
+    return max(shares) / least if least else float("inf")
 
 
 def row(seen: Spread) -> list[object]:

@@ -40,6 +40,7 @@ class LostRequest:
         detail: What was seen.
         began_ns: When it was begun, by the monotonic clock, in nanoseconds.
         lost_ns: When it was known to be lost.
+        received: How many bytes of an answer had come.
         last_body: The body of the answer before it on the same connection; None on a fresh one.
     """
 
@@ -47,6 +48,7 @@ class LostRequest:
     detail: str
     began_ns: int
     lost_ns: int
+    received: int
     last_body: bytes | None
 
 

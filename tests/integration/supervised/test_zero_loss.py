@@ -1,0 +1,123 @@
+"""What is done to a server on purpose costs no client an answer."""
+
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from benchmarks import census
+from benchmarks.tally import Loss
+from tests.integration.supervised.conftest import Supervise
+from tests.support.probe import request
+from tests.support.raw_client import RawClient
+from tests.support.server_process import ServerProcess
+from tests.support.supervised import (
+    calls_noted,
+    load_on,
+    meet,
+    port_of,
+    reload,
+    until,
+)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="it watches processes by /proc"),
+]
+
+
+def workers_seen(server: ServerProcess) -> int:
+    """Return how many workers answer on many connections at once."""
+    return len(census.ask_at_once(port_of(server), 24))
+
+
+def until_workers(server: ServerProcess, count: int) -> None:
+    """Wait until so many workers answer, no more and no less."""
+    until(lambda: workers_seen(server) == count, f"{count} workers")
+
+
+def test_reloads_lose_nothing(supervise: Supervise) -> None:
+    """SIGHUP five times under clients at full speed: every request is answered, each time anew."""
+    server = supervise()
+    with load_on(server) as load:
+        for _number in range(5):
+            reload(server)
+            load.wait_for_answers(3)
+    assert load.lost == []
+    generations = {
+        census.parse(body).generation for tally in load.tallies.values() for body in tally.bodies
+    }
+    assert len(generations) >= 6
+
+
+def test_reloads_in_quick_succession_lose_nothing(supervise: Supervise) -> None:
+    """SIGHUP during a reload: new code serves in the end, and nothing is lost."""
+    server = supervise()
+    with load_on(server) as load:
+        old = meet(server, 2)
+        for _number in range(5):
+            server.send_signal(signal.SIGHUP)
+            load.wait_for_answers(2)
+        census.until_replaced(port_of(server), old, within_s=20)
+        load.wait_for_answers(3)
+    assert load.lost == []
+
+
+def test_more_and_fewer_workers_lose_nothing(supervise: Supervise) -> None:
+    """SIGTTIN adds a worker and SIGTTOU takes one away under load, and nobody notices."""
+    server = supervise()
+    with load_on(server) as load:
+        for number in (signal.SIGTTIN, signal.SIGTTIN):
+            before = workers_seen(server)
+            server.send_signal(number)
+            meet(server, before + 1)
+        for number in (signal.SIGTTOU, signal.SIGTTOU):
+            before = workers_seen(server)
+            server.send_signal(number)
+            until_workers(server, before - 1)
+        load.wait_for_answers(3)
+    assert load.lost == []
+    assert workers_seen(server) == 2
+
+
+def test_sigterm_answers_what_was_accepted(supervise: Supervise, calls: Path) -> None:
+    """SIGTERM under load: requests in work are answered, none is cut in two, and the exit is 0."""
+    server = supervise("--shutdown-timeout", "60")
+    clients = [RawClient(("127.0.0.1", port_of(server))) for _number in range(20)]
+    for client in clients:
+        client.send(request("/slow?ms=1500"))
+    until(lambda: calls_noted(calls) == len(clients), "all slow requests")
+    with load_on(server) as load:
+        load.wait_for_answers(3)
+        server.send_signal(signal.SIGTERM)
+        for client in clients:
+            with client:
+                assert client.read_answer().status == 200
+        assert server.wait() == 0
+    # A client that asks on, after the server has gone, is refused; one that asked as the server
+    # closed the connection it was about to use can't know more than that it was not answered.
+    losses = Counter(one.kind for one in load.lost)
+    assert not losses[Loss.TIMEOUT]
+    assert [one for one in load.lost if one.kind is Loss.WRONG and " 503 " not in one.detail] == []
+    assert [one for one in load.lost if one.kind is Loss.CUT and one.received] == []
+
+
+def test_requests_in_work_outlive_their_generation(supervise: Supervise, calls: Path) -> None:
+    """A slow request that the old workers have is answered by them after the new ones serve."""
+    server = supervise()
+    old = meet(server, 2)
+    clients = [RawClient(("127.0.0.1", port_of(server))) for _number in range(8)]
+    for client in clients:
+        client.send(request("/slow?ms=3000"))
+    until(lambda: calls_noted(calls) == len(clients), "all slow requests")
+    reload(server)
+    answered: Counter[census.Worker] = Counter()
+    for client in clients:
+        with client:
+            answer = client.read_answer()
+            assert answer.status == 200
+            assert answer.closes, "the worker that is leaving tells its client so"
+            answered[census.parse(answer.body)] += 1
+    assert set(answered) == set(old)

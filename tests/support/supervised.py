@@ -1,0 +1,100 @@
+"""What tests do with a server of several workers: meet them, reload them, end them."""
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Self
+
+from benchmarks import census, process_tree
+from benchmarks.exact_client import FRESH_PROBE, KEEP_ALIVE, PROBE, SHORT, ClientKind
+from benchmarks.exact_load import ExactLoad
+from tests.support.server_process import WAIT_S, ServerProcess
+
+APP = "tests.support.apps.supervised:app"
+CLIENTS: Mapping[ClientKind, int] = {KEEP_ALIVE: 4, SHORT: 2, PROBE: 2, FRESH_PROBE: 2}
+
+
+def port_of(server: ServerProcess) -> int:
+    """Return the port of a server that listens on TCP."""
+    address = server.address
+    assert not isinstance(address, str)
+    return address[1]
+
+
+def load_on(server: ServerProcess, clients: Mapping[ClientKind, int] = CLIENTS) -> ExactLoad:
+    """Return clients that ask as fast as they can, or at a steady pace, and count exactly."""
+    return ExactLoad(("127.0.0.1", port_of(server)), clients, patience_s=WAIT_S)
+
+
+def meet(server: ServerProcess, count: int, *, but_not: int = 0) -> frozenset[census.Worker]:
+    """Return the workers once that many answer, apart from those of one process."""
+    return census.meet(port_of(server), count, within_s=WAIT_S, but_not=but_not)
+
+
+def reload(server: ServerProcess) -> None:
+    """Reload by SIGHUP, and return when only new workers with new code answer."""
+    old = census.ask_at_once(port_of(server), 16)
+    server.send_signal(signal.SIGHUP)
+    census.until_replaced(port_of(server), old, within_s=WAIT_S)
+    generation = census.ask(port_of(server)).generation
+    assert generation not in {one.generation for one in old}, "the new workers have the old code"
+
+
+def until(done: Callable[[], bool], what: str) -> None:
+    """Wait for what tells nobody when it happens."""
+    deadline = time.monotonic() + WAIT_S
+    while not done():
+        assert time.monotonic() < deadline, f"waited {WAIT_S:g} s for {what}"
+        time.sleep(0.02)
+
+
+def calls_noted(file: Path) -> int:
+    """Return how many calls of `/slow` were noted."""
+    return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+def descriptors_of(pid: int) -> int:
+    """Return how many files a process has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - only counted
+
+
+def threads_of(pid: int) -> int:
+    """Return how many threads a process has."""
+    return len(os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208 - only counted
+
+
+class Family:
+    """A server's processes as they are now, known by descriptors that no later process takes.
+
+    Owner: one test; a context manager, which kills those that still live.
+    """
+
+    def __init__(self, server: ServerProcess) -> None:
+        self.pids = process_tree.members(server.pid)
+        self._descriptors = [os.pidfd_open(pid) for pid in self.pids]
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Leave nobody behind."""
+        for descriptor in self._descriptors:
+            if descriptor in self.living():
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            os.close(descriptor)
+
+    def living(self, within_s: float = 0.0) -> list[int]:
+        """Return the descriptors of those that still live after that time."""
+        deadline = time.monotonic() + within_s
+        return [one for one in self._descriptors if not ended(one, deadline)]
+
+
+def ended(descriptor: int, deadline: float) -> bool:
+    """Say whether a process ends before a time of the monotonic clock."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1e3))
