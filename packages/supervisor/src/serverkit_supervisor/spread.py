@@ -33,7 +33,8 @@ class Spread:
 
     def add(self, outlet: Outlet) -> None:
         """Let a worker be given connections."""
-        self._places.append(_Place(outlet))
+        self._turn += 1
+        self._places.append(_Place(outlet, self._turn))
 
     def remove(self, outlet: Outlet) -> None:
         """Give a worker nothing any more; what it has not taken is pending. Repeatable."""
@@ -124,13 +125,13 @@ class _Place:
 
     Attributes:
         outlet: where its connections go.
-        turn: when it was given the last one; the lowest comes next among equals.
+        turn: the lowest comes next among equals. No two have the same.
         rests_until: it cannot take any before.
     """
 
     __slots__ = ("outlet", "rests_until", "turn")
 
-    def __init__(self, outlet: Outlet) -> None:
+    def __init__(self, outlet: Outlet, turn: int) -> None:
         self.outlet = outlet
-        self.turn = 0
+        self.turn = turn
         self.rests_until = 0.0
