@@ -10,6 +10,7 @@ from typing import Literal, TypedDict
 
 from serverkit_server.config import ServerConfig
 from serverkit_server.gil import is_free_threaded_build, is_gil_enabled
+from serverkit_server.worker_plan import WorkerPlan
 from serverkit_worker.log_text import utc_second
 
 
@@ -28,6 +29,8 @@ class StartupFacts(TypedDict):
     pid: int
     workers: int
     worker_mode: str
+    worker_mode_reason: str
+    worker_pids: list[int]
     loop: str
     protocols: list[str]
     app: str
@@ -37,6 +40,8 @@ def print_banner(
     config: ServerConfig,
     urls: Sequence[str],
     *,
+    plan: WorkerPlan,
+    worker_pids: Sequence[int],
     version: str,
     app: str,
     loop: str,
@@ -47,6 +52,8 @@ def print_banner(
     Args:
         config: of the server.
         urls: where it listens, one or more.
+        plan: how many workers serve, and where.
+        worker_pids: the processes of the workers; none where they are in the server's own.
         version: of the server.
         app: the name of the application.
         loop: the name of the event loop that serves.
@@ -54,14 +61,23 @@ def print_banner(
     """
     if sys.stderr is None:
         return
-    facts = startup_facts(config, urls, version=version, app=app, loop=loop)
+    facts = startup_facts(
+        config, urls, plan=plan, worker_pids=worker_pids, version=version, app=app, loop=loop
+    )
     text = json.dumps(facts) if log_format == "json" else render_banner(facts)
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
 
 def startup_facts(
-    config: ServerConfig, urls: Sequence[str], *, version: str, app: str, loop: str
+    config: ServerConfig,
+    urls: Sequence[str],
+    *,
+    plan: WorkerPlan,
+    worker_pids: Sequence[int],
+    version: str,
+    app: str,
+    loop: str,
 ) -> StartupFacts:
     """Collect the facts at this moment; see `print_banner`."""
     now = time.time()
@@ -76,8 +92,10 @@ def startup_facts(
         "url": urls[0],
         "urls": list(urls),
         "pid": os.getpid(),
-        "workers": config.workers,
-        "worker_mode": "single (async)",
+        "workers": plan.count,
+        "worker_mode": plan.description,
+        "worker_mode_reason": plan.reason,
+        "worker_pids": list(worker_pids),
         "loop": loop,
         "protocols": [f"HTTP/1.1 ({config.http1})"],
         "app": app,
@@ -88,13 +106,16 @@ def render_banner(facts: StartupFacts) -> str:
     """Lay the facts out for people."""
     build = "free-threaded" if facts["free_threaded"] else "with GIL"
     gil = "on" if facts["gil"] else "off"
+    pids = ", ".join(map(str, facts["worker_pids"]))
     rows = [
         *(("serves at" if each == facts["url"] else "", each) for each in facts["urls"]),
         ("app", facts["app"]),
         ("workers", f"{facts['workers']}, {facts['worker_mode']}, {facts['loop']} loop"),
+        ("", facts["worker_mode_reason"]),
+        ("", f"processes {pids}" if pids else ""),
         ("speaks", ", ".join(facts["protocols"])),
         ("python", f"{facts['python']} {build}, GIL {gil}"),
         ("process", f"{facts['pid']}, Ctrl-C stops it, a second time at once"),
     ]
-    lines = [f"serverkit {facts['version']}", *(f"  {name:<10} {value}" for name, value in rows)]
-    return "\n".join(lines)
+    lines = [f"  {name:<10} {value}" for name, value in rows if value]
+    return "\n".join([f"serverkit {facts['version']}", *lines])

@@ -7,6 +7,7 @@ ServerError                      the server ends with exit_code
 │   ├── LifespanError            the application refused or failed to start
 │   └── LogSetupError            the logging configuration cannot be applied
 └── ShutdownError                it has served, and did not come to a clean end
+    └── WorkerRestartLimitError  a worker crashed again and again
 """
 
 from typing import ClassVar
@@ -36,6 +37,11 @@ class ServerError(Exception):
         self.setting = setting
         self.remedy = remedy
         self.details = details
+
+    @property
+    def worker_report(self) -> str:
+        """What a supervisor is to log beside the message, in place of a traceback."""
+        return "\n".join(filter(None, [self.details, self.remedy]))
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.remedy}" if self.remedy else self.message
@@ -79,3 +85,9 @@ class ShutdownError(ServerError):
     """
 
     code = "SERVERKIT_SHUTDOWN_FAILED"
+
+
+class WorkerRestartLimitError(ShutdownError):
+    """A worker crashed more often than `restart_budget` allows, so the server gave up."""
+
+    code = "SERVERKIT_WORKER_RESTART_LIMIT"

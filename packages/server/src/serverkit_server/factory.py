@@ -1,8 +1,10 @@
 """Makes what a server is put together from: the worker, and those who are told what it does."""
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import StartupError
@@ -13,6 +15,8 @@ from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector, LoggingCollector
 from serverkit_worker.log_output import LogOutput
 from serverkit_worker.worker import Worker
+
+_LOG = logging.getLogger("serverkit.server")
 
 
 def make_worker(
@@ -46,30 +50,62 @@ def make_worker(
         lifecycle_collector=lifecycle_collector,
         access_log=access_log,
         ready=context.ready,
+        connections=context.connections,
+        alive=context.alive,
+        alive_interval=context.alive_interval,
+        recycle=context.recycle,
+        generation=context.generation,
     )
 
 
+class OpenAccessLog(NamedTuple):
+    """The access log of one worker.
+
+    Attributes:
+        log: gets a line for each request; None where there is none.
+        output: what the lines are written to; None where somebody else writes them.
+    """
+
+    log: AccessLog | None
+    output: LogOutput | None = None
+
+    def reopen(self) -> None:
+        """Go on in a new file, after the old one was moved away. Threads: any."""
+        if self.log is None or self.output is None:
+            return
+        self.log.flush()  # what was served before belongs into the old one
+        try:
+            self.output.reopen()
+        except OSError as error:
+            _LOG.error("The access log cannot be opened anew, it goes on as it was: %s", error)
+
+
 @contextlib.contextmanager
-def open_access_log(config: ServerConfig) -> Iterator[AccessLog | None]:
-    """Open the access log; None where there is none. At the end all lines are written.
+def open_access_log(config: ServerConfig, *, worker_id: int | None) -> Iterator[OpenAccessLog]:
+    """Open the access log of a worker. At the end all lines are written.
+
+    Args:
+        config: of the server.
+        worker_id: stands in every line for programs; None: it is the only worker.
 
     Raises:
         StartupError: its file cannot be opened.
     """
     if not config.access_log:
-        yield None
+        yield OpenAccessLog(None)
         return
     if config.access_log_file is None and is_left_to_user(config):
-        yield LoggerAccessLog(keep=config.access_log_filter)
+        yield OpenAccessLog(LoggerAccessLog(keep=config.access_log_filter))
         return
     output = _open_output(config.access_log_file)
     log = StreamAccessLog(
         output,
         log_format=resolve_log_format(config.log_format),
+        worker_id=worker_id,
         keep=config.access_log_filter,
     )
     try:
-        yield log
+        yield OpenAccessLog(log, output)
     finally:
         log.close()
         output.close()

@@ -11,6 +11,7 @@ import re
 import sys
 import sysconfig
 import warnings
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -67,24 +68,36 @@ class GilWatch:
         self._show(message, category, filename, lineno, file, line)
 
 
-def warn_if_gil_is_back(culprits: list[str]) -> None:
+def explain_gil(culprits: Sequence[str]) -> str:
+    """Say why the GIL is on, as the rest of a sentence; empty where it is off.
+
+    Args:
+        culprits: the modules that are known to have switched it on.
+    """
+    if not is_gil_enabled():
+        return ""
+    if not is_free_threaded_build():
+        return "this Python is built with it"
+    if _is_gil_asked_for():
+        return "it was asked for (PYTHON_GIL, -X gil)"
+    if culprits:
+        return f"the module {culprits[0]!r} needs it"
+    suspects = ", ".join(sorted(_foreign_extensions())) or "none is known"
+    return f"a module needs it that was imported before; extension modules: {suspects}"
+
+
+def warn_if_gil_is_back(culprits: Sequence[str]) -> None:
     """Log a warning where a free-threaded Python has its GIL on and nobody asked for that.
 
     Args:
         culprits: the modules that are known to have switched it on.
     """
-    if not is_free_threaded_build() or not is_gil_enabled() or _is_gil_asked_for():
-        return
-    if culprits:
-        what = f"the module {culprits[0]!r} needs it"
-    else:
-        suspects = ", ".join(sorted(_foreign_extensions())) or "none is known"
-        what = f"a module needs it that was imported before; extension modules: {suspects}"
-    _LOG.warning(
-        "The GIL is on, though this Python can do without: %s. One worker serves as well, but "
-        "threads will not run at the same time.",
-        what,
-    )
+    if is_free_threaded_build() and is_gil_enabled() and not _is_gil_asked_for():
+        _LOG.warning(
+            "The GIL is on, though this Python can do without: %s. One worker serves as well, but "
+            "threads will not run at the same time.",
+            explain_gil(culprits),
+        )
 
 
 def _is_gil_asked_for() -> bool:

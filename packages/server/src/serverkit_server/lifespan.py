@@ -21,9 +21,10 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from serverkit_server.app_import import app_traceback
+from serverkit_server.config import ServerConfig
 from serverkit_server.errors import LifespanError, ShutdownError
 from serverkit_worker.asgi import ASGIApp, Message
 
@@ -79,6 +80,41 @@ class Lifespan:
         self._has_received = False
         self._took_for_request = False
         self._error: BaseException | None = None
+
+    @classmethod
+    def of(cls, config: ServerConfig, app: ASGIApp) -> Self:
+        """Make the lifespan of an application as a server is configured."""
+        return cls(
+            app,
+            mode=config.lifespan,
+            startup_timeout=config.startup_timeout,
+            shutdown_timeout=config.shutdown_timeout,
+        )
+
+    async def startup_unless(self, stop: asyncio.Event) -> bool:
+        """Start the application, unless it is to stop before; say whether it has started.
+
+        Args:
+            stop: may be set at any time. A start that is under way is cancelled.
+
+        Raises:
+            LifespanError: as `startup` does.
+        """
+        if stop.is_set():
+            return False
+        starting = asyncio.create_task(self.startup())
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            if not starting.done():
+                starting.cancel()
+                await asyncio.wait({starting})  # which bounds its own end
+        if starting.cancelled():
+            return False
+        starting.result()
+        return True
 
     async def startup(self) -> None:
         """Let the application start; return when it has, or has nothing to start.

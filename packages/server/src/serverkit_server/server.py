@@ -1,14 +1,14 @@
 """The server: brings configuration, application, sockets and worker together, from start to end.
 
-In order: logging, the application is imported, signals, sockets, the application starts, the
-worker serves; and all of it back again, on every way out.
+In order: logging, the application is imported, signals, sockets, the application starts, workers
+serve; and all of it back again, on every way out. Workers in processes import and start the
+application themselves.
 """
 
 import asyncio
 import contextlib
 import importlib.metadata
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -17,11 +17,15 @@ from serverkit_server.app_import import check_app, import_app
 from serverkit_server.banner import print_banner
 from serverkit_server.bind import Listeners, open_listeners
 from serverkit_server.config import ServerConfig
-from serverkit_server.errors import ServerError, ShutdownError
+from serverkit_server.errors import ServerError
 from serverkit_server.gil import GilWatch, warn_if_gil_is_back
 from serverkit_server.log_setup import configured_logging, resolve_log_format
-from serverkit_server.session import Session
+from serverkit_server.serving import Serving
 from serverkit_server.signals import stop_on_signals
+from serverkit_server.single import Single
+from serverkit_server.supervised import Supervised
+from serverkit_server.supervised_worker import check_threads
+from serverkit_server.worker_plan import WorkerPlan, plan_anew, plan_workers
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector
 from serverkit_worker.own_loop import run_in_own_loop
@@ -32,7 +36,8 @@ _LOG = logging.getLogger("serverkit.server")
 class _Prepared(NamedTuple):
     """What there is before a loop is needed."""
 
-    app: ASGIApp
+    plan: WorkerPlan
+    app: ASGIApp | str  # the name where each worker imports it
     listeners: Listeners
 
 
@@ -81,7 +86,8 @@ class Server:
         self._executor_name = f"serverkit-{id(self):x}-exec"
         self._is_stop_wanted = False
         self._is_used = False
-        self._wake: Callable[[], object] | None = None
+        self._plan: WorkerPlan | None = None
+        self._serving: Serving | None = None
         self._background: asyncio.Task[None] | None = None
 
     @property
@@ -129,7 +135,7 @@ class Server:
                 executor_name=self._executor_name,
                 shutdown_timeout_s=self.config.shutdown_timeout,
             )
-        _check_threads(self._executor_name)
+        check_threads(self._executor_name)
 
     async def serve(self, *, install_signals: bool = True) -> None:
         """Serve on the running loop until a signal or `shutdown`, or until cancelled.
@@ -156,10 +162,40 @@ class Server:
         Threads: any; also from a signal handler.
         """
         self._is_stop_wanted = True
-        wake = self._wake
-        if wake is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has been closed just now
-                wake()
+        serving = self._serving
+        if serving is not None:
+            serving.shutdown()
+
+    def graceful_reload(self) -> None:
+        """Have new workers with new code ready, then let the old ones finish. Returns at once.
+
+        Where the new code cannot be imported or started, the old goes on to serve, and the log says
+        why. One worker in the server itself cannot be replaced: the log says that.
+
+        Threads: any.
+        """
+        if self._serving is not None:
+            self._serving.graceful_reload()
+
+    def add_worker(self) -> None:
+        """Have one worker more. Returns at once. Threads: any."""
+        if self._serving is not None:
+            self._serving.add_worker()
+
+    def remove_worker(self) -> None:
+        """Have one worker less, but at least one. Returns at once. Threads: any."""
+        if self._serving is not None:
+            self._serving.remove_worker()
+
+    def reopen_logs(self) -> None:
+        """Go on in new log files, after the old ones were moved away. Threads: any."""
+        if self._serving is not None:
+            self._serving.reopen_logs()
+
+    def kill_all(self) -> None:
+        """End the processes of all workers, whatever they do. Threads: any; signal handlers."""
+        if self._serving is not None:
+            self._serving.kill_all()
 
     async def __aenter__(self) -> Self:
         ready = asyncio.Event()
@@ -207,21 +243,35 @@ class Server:
             await self._serve(prepared, on_ready)
 
     async def _serve(self, prepared: _Prepared, on_ready: Callable[[], None]) -> None:
-        loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        self._wake = lambda: loop.call_soon_threadsafe(stop.set)
-        if self._is_stop_wanted:  # since before there was somebody to wake
-            stop.set()
-        session = Session(
+        serving = self._serving = self._make_serving(prepared, on_ready)
+        if self._is_stop_wanted:  # since before there was somebody to tell
+            serving.shutdown()
+        try:
+            await serving.run()
+        finally:
+            self._serving = None
+
+    def _make_serving(self, prepared: _Prepared, on_ready: Callable[[], None]) -> Serving:
+        plan, app = prepared.plan, prepared.app
+        if plan.place != "single":
+            return Supervised(
+                self.config,
+                plan,
+                app,
+                self._app_path,
+                prepared.listeners,
+                lifecycle_collector=self._collector,
+                on_ready=on_ready,
+            )
+        if isinstance(app, str):
+            raise AssertionError("a single worker is given what is imported")  # noqa: TRY004
+        return Single(
             self.config,
-            prepared.app,
+            app,
             prepared.listeners,
             lifecycle_collector=self._collector,
             on_ready=on_ready,
         )
-        try:
-            await session.run(stop)
-        finally:
-            self._wake = None
 
     @contextlib.contextmanager
     def _prepared(self, *, install_signals: bool) -> Iterator[_Prepared]:
@@ -232,7 +282,7 @@ class Server:
         config = self.config
         with contextlib.ExitStack() as stack:
             stack.enter_context(configured_logging(config))
-            app = self._load_app()
+            plan, app = self._load_app(plan_workers(config))
             if install_signals:
                 stack.enter_context(stop_on_signals(self.shutdown, self._remove_paths))
             listeners = stack.enter_context(
@@ -240,28 +290,33 @@ class Server:
                     config.addresses(), backlog=config.backlog, unix_mode=config.uds_permissions
                 )
             )
-            self._listeners = listeners
+            self._listeners, self._plan = listeners, plan
             stack.callback(self._forget_listeners)
-            yield _Prepared(app, listeners)
+            yield _Prepared(plan, app, listeners)
 
-    def _load_app(self) -> ASGIApp:
-        app = self._app
+    def _load_app(self, plan: WorkerPlan) -> tuple[WorkerPlan, ASGIApp | str]:
+        """Import the application, unless each worker does; and look at the plan again."""
+        app, config = self._app, self.config
+        if plan.place == "process" and self._app_path:
+            return plan, self._app_path
         with GilWatch() as watch:
             if isinstance(app, str):
-                config = self.config
                 app = import_app(app, factory=config.factory, app_dir=config.app_dir)
             else:
                 check_app(app, self._app_path or repr(app))
-        warn_if_gil_is_back(watch.culprits)
-        return app
+        if plan.place == "single":
+            warn_if_gil_is_back(watch.culprits)
+        return plan_anew(plan, watch.culprits), app
 
     def _print_banner(self) -> None:
-        listeners = self._listeners
-        if listeners is None:
-            raise AssertionError("the banner tells what listens")
+        listeners, plan, serving = self._listeners, self._plan, self._serving
+        if listeners is None or plan is None or serving is None:
+            raise AssertionError("the banner tells who serves where")
         print_banner(
             self.config,
             listeners.urls,
+            plan=plan,
+            worker_pids=serving.worker_pids,
             version=_find_version(),
             app=self._app_path or _name_of(self._app),
             loop=type(asyncio.get_running_loop()).__module__.partition(".")[0],
@@ -298,17 +353,3 @@ def _find_version() -> str:
         return importlib.metadata.version("serverkit-server")
     except importlib.metadata.PackageNotFoundError:  # run from a folder, never installed
         return "0.0.0"
-
-
-def _check_threads(executor_name: str) -> None:
-    """Notice threads that work for the application still, though the server has ended.
-
-    Raises:
-        ShutdownError: there are some. Python would wait for them before the process ends.
-    """
-    busy = [each for each in threading.enumerate() if each.name.startswith(executor_name)]
-    if busy:
-        raise ShutdownError(
-            f"{len(busy)} thread{'s' if len(busy) > 1 else ''} of the application did not finish.",
-            remedy="Code that runs in threads cannot be cancelled; give it timeouts of its own.",
-        )

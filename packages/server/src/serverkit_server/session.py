@@ -1,20 +1,21 @@
-"""Serves from the start of the application to its end, on the running loop.
+"""Serves one application with one worker, from the start of both to their end, on the running loop.
 
 In order: the application starts, the worker accepts and serves, it drains, the application stops.
 What goes wrong on the way does not keep the rest from being ended.
 """
 
 import asyncio
+import dataclasses
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Final
+import threading
+from typing import Final, Literal
 
-from serverkit_server.bind import Listeners
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import ServerError, ShutdownError, StartupError
-from serverkit_server.factory import make_worker, open_access_log
+from serverkit_server.factory import OpenAccessLog, make_worker, open_access_log
 from serverkit_server.lifespan import Lifespan
 from serverkit_supervisor import WorkerContext
+from serverkit_worker.access_log import AccessLog
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector
 from serverkit_worker.worker import Worker
@@ -23,95 +24,162 @@ _LOG = logging.getLogger("serverkit.server")
 # What a worker may need beyond its own deadlines: it bounds itself, this is for one that hangs.
 _OVERTIME_S: Final = 20.0
 
+type End = Literal["drain", "shutdown", "abort"]
+"""What a session can be asked for, each worse for the requests in flight than the one before."""
+_SEVERITY: Final[tuple[End, ...]] = ("drain", "shutdown", "abort")
+
 
 class Session:
-    """One application, served once.
+    """One application, served once by one worker.
 
     Args:
         config: of the server.
-        app: what is served.
-        listeners: open sockets; they stay the caller's.
+        context: the place of the worker: its number, what it accepts from, whom to tell.
         lifecycle_collector: is told of connections and requests.
-        on_ready: called once, when requests are answered.
 
-    Threads: that of the loop it runs on.
+    Attributes:
+        state: what the start of the application has left behind, where somebody else starts and
+            stops it; None: the session does. To be set before `run`.
+
+    Threads: `run` by that of the loop it runs on, once; everything else by any, at any time.
     """
 
     def __init__(
         self,
         config: ServerConfig,
-        app: ASGIApp,
-        listeners: Listeners,
+        context: WorkerContext,
         *,
         lifecycle_collector: LifecycleCollector | None,
-        on_ready: Callable[[], None],
     ) -> None:
+        self.state: dict[str, object] | None = None
         self._config = config
-        self._app = app
-        self._listeners = listeners
+        self._context = context
         self._collector = lifecycle_collector
-        self._on_ready = on_ready
         self._is_ready = False
+        self._access_log: OpenAccessLog | None = None
+        self._lock = threading.Lock()  # guards what follows
+        self._wanted: End | None = None
+        self._worker: Worker | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_asked: asyncio.Event | None = None
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Serve until told to stop; return when everything has come to its end.
+    def start_draining(self) -> None:
+        """Finish what is accepted, for at most `reload_timeout`, then end. Returns at once."""
+        self._ask("drain")
+
+    def shutdown(self) -> None:
+        """Finish what is accepted, for at most `shutdown_timeout`, then end. Returns at once.
+
+        Before the start, or while the application starts, nothing is served at all.
+        """
+        self._ask("shutdown")
+
+    def abort(self) -> None:
+        """Cut everything off and end. Returns at once."""
+        self._ask("abort")
+
+    def is_idle(self) -> bool:
+        """Whether no connection is open and no call of the application is under way."""
+        worker = self._worker
+        return worker is None or worker.is_idle()
+
+    def reopen_logs(self) -> None:
+        """Go on in new files, after the old ones were moved away."""
+        log = self._access_log
+        if log is not None:
+            log.reopen()
+
+    async def run(self, app: ASGIApp) -> None:
+        """Serve until asked to end; return when everything has come to its end.
 
         Args:
-            stop: set once, by whoever wants the end. Set beforehand: nothing is started.
+            app: what is served.
 
         Raises:
-            StartupError: the application did not start.
+            StartupError: the application or the worker did not start.
             ShutdownError: not everything came to its end.
         """
-        config = self._config
-        lifespan = Lifespan(
-            self._app,
-            mode=config.lifespan,
-            startup_timeout=config.startup_timeout,
-            shutdown_timeout=config.shutdown_timeout,
+        with self._lock:
+            self._loop, self._is_asked = asyncio.get_running_loop(), asyncio.Event()
+            if self._wanted:
+                self._is_asked.set()
+        try:
+            with open_access_log(self._config, worker_id=self._shown_id()) as opened:
+                self._access_log = opened
+                await self._live(app, opened.log, self._is_asked)
+        finally:
+            with self._lock:
+                self._loop = None
+
+    async def _live(
+        self, app: ASGIApp, access_log: AccessLog | None, is_asked: asyncio.Event
+    ) -> None:
+        lifespan = Lifespan.of(self._config, app) if self.state is None else None
+        if is_asked.is_set() or (lifespan and not await lifespan.startup_unless(is_asked)):
+            return
+        worker = make_worker(
+            self._config,
+            app,
+            dataclasses.replace(self._context, ready=self._note_ready),
+            access_log=access_log,
+            lifecycle_collector=self._collector,
         )
-        with open_access_log(config) as access_log:
-            if not await _completed(lifespan.startup(), stop):
-                return
-            context = WorkerContext(
-                worker_id=0, sockets=tuple(self._listeners.sockets), ready=self._note_ready
-            )
-            worker = make_worker(
-                config,
-                self._app,
-                context,
-                access_log=access_log,
-                lifecycle_collector=self._collector,
-            )
-            worker.set_lifespan_state(lifespan.state)
-            try:
-                await self._serve(worker, stop)
-            except (ServerError, asyncio.CancelledError):
+        worker.set_lifespan_state(lifespan.state if lifespan else self.state or {})
+        try:
+            await self._serve(worker, is_asked)
+        except (ServerError, asyncio.CancelledError):
+            if lifespan:
                 await _shut_down_after_failure(lifespan)
-                raise
+            raise
+        if lifespan:
             await lifespan.shutdown()
 
-    async def _serve(self, worker: Worker, stop: asyncio.Event) -> None:
+    async def _serve(self, worker: Worker, is_asked: asyncio.Event) -> None:
+        with self._lock:
+            self._worker = worker
+            wanted = self._wanted
+        if wanted:
+            _pass_on(wanted, worker)
         serving = asyncio.create_task(worker.serve(), name="serverkit-worker")
-        stopping = asyncio.create_task(stop.wait())
+        asking = asyncio.create_task(is_asked.wait())
         try:
-            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if stop.is_set():
-                _LOG.info("Stopping: requests in flight may finish.")
-                worker.shutdown()
-                await asyncio.wait({serving}, timeout=self._config.shutdown_timeout + _OVERTIME_S)
+            await asyncio.wait({serving, asking}, return_when=asyncio.FIRST_COMPLETED)
+            if is_asked.is_set():
+                if self._context.connections is None:  # otherwise the supervisor tells
+                    _LOG.info("Stopping: requests in flight may finish.")
+                await asyncio.wait({serving}, timeout=self._patience_s())
         finally:
-            stopping.cancel()
+            asking.cancel()
             if not serving.done():  # cancelled from outside, or it hangs
                 worker.abort()
                 await asyncio.wait({serving}, timeout=_OVERTIME_S)
-        self._judge_end(worker, serving, was_asked=stop.is_set())
+        self._judge_end(worker, serving)
 
     def _note_ready(self) -> None:
         self._is_ready = True
-        self._on_ready()
+        self._context.ready()
 
-    def _judge_end(self, worker: Worker, serving: asyncio.Task[None], *, was_asked: bool) -> None:
+    def _shown_id(self) -> int | None:
+        """Name the worker in the log where there may be others."""
+        return None if self._context.connections is None else self._context.worker_id
+
+    def _ask(self, end: End) -> None:
+        with self._lock:
+            if self._wanted and _SEVERITY.index(self._wanted) >= _SEVERITY.index(end):
+                return
+            self._wanted = end
+            worker, loop, is_asked = self._worker, self._loop, self._is_asked
+            if loop is not None and is_asked is not None:
+                loop.call_soon_threadsafe(is_asked.set)  # open, for `run` forgets it when it ends
+        if worker is not None:
+            _pass_on(end, worker)
+
+    def _patience_s(self) -> float:
+        config = self._config
+        is_drain = self._wanted == "drain"  # which may become a shutdown at any time
+        return config.shutdown_timeout + _OVERTIME_S + (config.reload_timeout if is_drain else 0)
+
+    def _judge_end(self, worker: Worker, serving: asyncio.Task[None]) -> None:
         """Tell a clean end from another.
 
         Raises:
@@ -124,33 +192,25 @@ class Session:
         if error is not None:
             kind = ShutdownError if self._is_ready else StartupError
             raise kind(f"The worker failed: {error!r}.") from error
+        if self._wanted is None:
+            raise ShutdownError("The worker ended without having been asked to.")
         count = worker.unfinished_count
-        if count:
+        if count and self._wanted != "drain":  # a replaced worker has told the log, that is all
             what = "1 request did not finish" if count == 1 else f"{count} requests did not finish"
             raise ShutdownError(
                 f"{what} within {self._config.shutdown_timeout:g} s and had to be cut off.",
                 setting="shutdown_timeout",
             )
-        if not was_asked:
-            raise ShutdownError("The worker ended without having been asked to.")
 
 
-async def _completed(start: Coroutine[None, None, None], stop: asyncio.Event) -> bool:
-    """Await a start to its end, unless it is to stop before; say whether it has got there."""
-    starting = asyncio.ensure_future(start)
-    stopping = asyncio.ensure_future(stop.wait())
-    try:
-        if not stop.is_set():
-            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopping.cancel()
-        if not starting.done():
-            starting.cancel()
-            await asyncio.wait({starting})  # which bounds its own end
-    if starting.cancelled():
-        return False
-    starting.result()
-    return True
+def _pass_on(end: End, worker: Worker) -> None:
+    match end:
+        case "drain":
+            worker.start_draining()
+        case "shutdown":
+            worker.shutdown()
+        case "abort":
+            worker.abort()
 
 
 async def _shut_down_after_failure(lifespan: Lifespan) -> None:

@@ -1,0 +1,115 @@
+"""Makes workers in processes of their own: each logs, imports and starts the application itself.
+
+Rules:
+    What is passed to a process can be pickled. What cannot be is found before a process is started.
+    What an error of a start says reaches the server as it is: errors are pickled, too.
+"""
+
+import functools
+import pickle
+from dataclasses import dataclass
+
+from serverkit_server.app_import import check_app, import_app
+from serverkit_server.config import ServerConfig
+from serverkit_server.errors import StartupError
+from serverkit_server.log_setup import configured_logging
+from serverkit_server.reimport import without_stale_bytecode
+from serverkit_server.supervised_worker import SupervisedWorker
+from serverkit_supervisor import WorkerContext
+from serverkit_worker.asgi import ASGIApp
+from serverkit_worker.collectors import LifecycleCollector
+
+
+class ProcessWorker(SupervisedWorker):
+    """A worker that has a process to itself, and logs for itself."""
+
+    def run(self) -> None:
+        """Log as configured, and serve until told to end. Blocks.
+
+        Raises:
+            StartupError: it did not start.
+            ShutdownError: not everything came to its end.
+        """
+        with configured_logging(self.config):
+            super().run()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessWorkerFactory:
+    """Makes the worker of a process, from within that process.
+
+    Args:
+        config: of the server.
+        app: the name of the application, or the application where it can be pickled.
+        lifecycle_collector: is told of connections and requests; each process has its own copy.
+    """
+
+    config: ServerConfig
+    app: ASGIApp | str
+    lifecycle_collector: LifecycleCollector | None
+
+    def __call__(self, context: WorkerContext) -> ProcessWorker:
+        """Make the worker."""
+        return ProcessWorker(
+            self.config,
+            context,
+            functools.partial(self.load_app, is_reload=context.generation > 0),
+            lifecycle_collector=self.lifecycle_collector,
+            has_own_lifespan=True,
+        )
+
+    def load_app(self, *, is_reload: bool) -> ASGIApp:
+        """Import the application, or take it as it came.
+
+        Args:
+            is_reload: its source may have changed just now.
+
+        Raises:
+            AppImportError: it cannot be imported, or is none.
+        """
+        if not isinstance(self.app, str):
+            check_app(self.app, repr(self.app))
+            return self.app
+        config = self.config
+        if not is_reload:
+            return import_app(self.app, factory=config.factory, app_dir=config.app_dir)
+        with without_stale_bytecode():
+            return import_app(self.app, factory=config.factory, app_dir=config.app_dir)
+
+    def check_travels(self) -> None:
+        """Prove that a process can be given all that this factory holds.
+
+        Raises:
+            StartupError: something cannot be pickled. The message says what, and what to do.
+        """
+        _check_travels(
+            self.app,
+            "The application cannot be passed to a process: it was given as an object",
+            "Give its name instead, as module:attribute, so that each process imports it; or use "
+            "worker_mode=thread, which shares it.",
+        )
+        _check_travels(
+            self.lifecycle_collector,
+            "The lifecycle collector cannot be passed to a process",
+            "Make it an instance of a class at the top level of a module, with fields that can be "
+            "pickled; or use worker_mode=thread, which shares it.",
+        )
+        _check_travels(
+            self.config.access_log_filter,
+            "The filter of the access log cannot be passed to a process",
+            "Make it a function at the top level of a module, which a process can import.",
+            setting="access_log_filter",
+        )
+        _check_travels(
+            self.config,
+            "The settings cannot be passed to a process",
+            "Name a file as log_config instead of giving a mapping.",
+            setting="log_config",
+        )
+
+
+def _check_travels(value: object, problem: str, remedy: str, *, setting: str = "") -> None:
+    try:
+        pickle.dumps(value)
+    except Exception as error:  # whatever the parts of a stranger's object raise
+        raise StartupError(f"{problem} ({error}).", setting=setting, remedy=remedy) from error

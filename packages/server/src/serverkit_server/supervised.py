@@ -1,0 +1,301 @@
+"""Serves with workers in threads or processes, kept alive by a supervisor.
+
+The supervisor runs in a thread of its own; the main loop goes on meanwhile: in thread mode the
+application lives there between its start and its stop. In order::
+
+    the application starts (threads) ── workers start, each with its own start of the application
+    (processes) ── all are ready ── ... ── nothing is accepted any more, the listeners are closed
+    ── workers finish ── the application stops (threads)
+"""
+
+import asyncio
+import contextlib
+import functools
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from serverkit_server.bind import Listeners
+from serverkit_server.config import ServerConfig
+from serverkit_server.errors import (
+    ServerError,
+    ShutdownError,
+    StartupError,
+    WorkerRestartLimitError,
+)
+from serverkit_server.process_worker import ProcessWorkerFactory
+from serverkit_server.reload_watch import ReloadWatcher
+from serverkit_server.thread_generation import ThreadGenerations
+from serverkit_server.worker_plan import WorkerPlan
+from serverkit_supervisor import (
+    Generation,
+    RestartLimitReached,
+    StartupFailed,
+    SupervisorError,
+    SupervisorEvent,
+)
+from serverkit_supervisor.supervisor import Supervisor
+from serverkit_worker.asgi import ASGIApp
+from serverkit_worker.collectors import LifecycleCollector
+
+_LOG = logging.getLogger("serverkit.server")
+# What the supervisor may need to end at once: it bounds itself, this is for when it hangs.
+_ABORT_S: Final = 20.0
+
+
+class Supervised:
+    """Several workers, or one that can be replaced.
+
+    Args:
+        config: of the server.
+        plan: how many workers there are, and where.
+        app: what is served: imported for threads, by its name for processes where it has one.
+        name: what the application is imported by; None: it was given as an object.
+        listeners: open sockets; closed as soon as nothing is accepted any more.
+        lifecycle_collector: is told of connections and requests.
+        on_ready: called once, by the loop, when requests are answered.
+
+    Threads: `run` by that of the loop; everything else by any, at any time.
+    """
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        plan: WorkerPlan,
+        app: ASGIApp | str,
+        name: str | None,
+        listeners: Listeners,
+        *,
+        lifecycle_collector: LifecycleCollector | None,
+        on_ready: Callable[[], None],
+    ) -> None:
+        self._config = config
+        self._plan = plan
+        self._app = app
+        self._name = name
+        self._listeners = listeners
+        self._collector = lifecycle_collector
+        self._on_ready = on_ready
+        self._is_stop_wanted = False
+        self._supervisor: Supervisor | None = None
+        self._generations: ThreadGenerations | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._failures: dict[str, ServerError] = {}
+
+    async def run(self) -> None:
+        """Serve until `shutdown`; return when everything has come to its end.
+
+        Raises:
+            StartupError: the application or a worker did not start.
+            WorkerRestartLimitError: a worker crashed again and again.
+            ShutdownError: not everything came to its end.
+        """
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        if self._is_stop_wanted:
+            return
+        first = await self._first_generation(self._stop)
+        if first is None:
+            return
+        try:
+            self._supervisor = self._make_supervisor(first)
+            with self._watching():
+                await self._supervise(self._supervisor)
+        except (ServerError, asyncio.CancelledError):
+            await self._end_application(after_failure=True)
+            raise
+        finally:
+            self._loop = None
+        await self._end_application(after_failure=False)
+
+    def shutdown(self) -> None:
+        """Let requests in flight finish, then end. Returns at once; may be repeated."""
+        self._is_stop_wanted = True
+        if self._generations is not None:
+            self._generations.expect_end()
+        supervisor, loop, stop = self._supervisor, self._loop, self._stop
+        if supervisor is not None:
+            supervisor.shutdown()
+        elif loop is not None and stop is not None:
+            with contextlib.suppress(RuntimeError):  # it has been closed just now
+                loop.call_soon_threadsafe(stop.set)
+
+    def graceful_reload(self) -> None:
+        """Have new workers with new code ready, then let the old ones finish. Returns at once.
+
+        Where the new ones do not come up, the old ones go on.
+        """
+        self._command(lambda supervisor: supervisor.graceful_reload(), "reload")
+
+    def add_worker(self) -> None:
+        """Have one worker more. Returns at once."""
+        self._command(lambda supervisor: supervisor.add_worker(), "add a worker")
+
+    def remove_worker(self) -> None:
+        """Have one worker less, at least one. Returns at once."""
+        self._command(lambda supervisor: supervisor.remove_worker(), "remove a worker")
+
+    def reopen_logs(self) -> None:
+        """Let all workers go on in new files, after the old ones were moved away."""
+        self._command(lambda supervisor: supervisor.reopen_logs(), "reopen the logs")
+
+    def kill_all(self) -> None:
+        """End the processes of all workers, whatever they do. Safe in signal handlers."""
+        if self._supervisor is not None:
+            self._supervisor.kill_all()
+
+    @property
+    def worker_pids(self) -> Sequence[int]:
+        """The processes of the workers; empty where they are threads, or do not run."""
+        return self._supervisor.worker_pids if self._supervisor is not None else ()
+
+    # The loop
+
+    async def _first_generation(self, stop: asyncio.Event) -> Generation | None:
+        """Make what the first workers are made of; None: it is to stop before that."""
+        if self._plan.place == "process":
+            factory = ProcessWorkerFactory(
+                config=self._config,
+                app=self._name or self._app,
+                lifecycle_collector=self._collector,
+            )
+            factory.check_travels()
+            return Generation(factory=factory)
+        if isinstance(self._app, str):
+            raise AssertionError("the application is imported before it is given to threads")  # noqa: TRY004
+        self._generations = ThreadGenerations(
+            self._config,
+            self._app,
+            self._name,
+            lifecycle_collector=self._collector,
+            loop=asyncio.get_running_loop(),
+        )
+        return await self._generations.start(stop)
+
+    def _make_supervisor(self, first: Generation) -> Supervisor:
+        return Supervisor(
+            first,
+            self._config.supervisor_config(self._plan.count),
+            mode="process" if self._plan.place == "process" else "thread",
+            renew=self._generations.renew if self._generations is not None else None,
+            on_ready=self._pass_ready_on,
+            on_event=self._hear,
+        )
+
+    def _watching(self) -> contextlib.AbstractContextManager[object]:
+        if not self._config.reload:
+            return contextlib.nullcontext()
+        return ReloadWatcher(self._config, lambda _changed: self.graceful_reload())
+
+    async def _supervise(self, supervisor: Supervisor) -> None:
+        """Run the supervisor in a thread until its end.
+
+        Raises:
+            ServerError: how it ended, where that was not well.
+        """
+        ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+        threading.Thread(
+            target=self._run_supervisor,
+            args=(supervisor, ended),
+            name="serverkit-supervisor",
+            daemon=True,
+        ).start()
+        if self._is_stop_wanted:  # since before there was a supervisor to tell
+            supervisor.shutdown()
+        try:
+            error = await asyncio.shield(ended)
+        except asyncio.CancelledError:
+            supervisor.abort()
+            await asyncio.wait({ended}, timeout=_ABORT_S)
+            raise
+        if isinstance(error, SupervisorError):
+            raise as_server_error(error) from error
+        if error is not None:
+            raise error
+        if self._failures:
+            raise _all_of(self._failures)
+
+    async def _end_application(self, *, after_failure: bool) -> None:
+        if self._generations is None:
+            return
+        try:
+            await self._generations.end()
+        except ServerError as error:
+            if not after_failure:
+                raise
+            _LOG.error("%s", error)
+
+    # The supervisor's thread
+
+    def _run_supervisor(
+        self, supervisor: Supervisor, ended: asyncio.Future[BaseException | None]
+    ) -> None:
+        error: BaseException | None = None
+        try:
+            supervisor.run(self._listeners.sockets)
+        except BaseException as raised:  # noqa: BLE001 - raised again by the loop
+            error = raised
+        outcome = functools.partial(_settle, ended, error)
+        with contextlib.suppress(RuntimeError):  # nobody waits for it any more
+            ended.get_loop().call_soon_threadsafe(outcome)
+
+    def _pass_ready_on(self) -> None:
+        loop = self._loop
+        if loop is not None:
+            loop.call_soon_threadsafe(self._on_ready)
+
+    def _hear(self, event: SupervisorEvent) -> None:
+        """Take note of what the supervisor tells."""
+        match event.kind:
+            case "reloaded" | "reload_failed" if self._generations is not None:
+                self._generations.settle(succeeded=event.kind == "reloaded")
+            case "stopping":
+                _LOG.info("Stopping: requests in flight may finish.")
+                self._is_stop_wanted = True
+                if self._generations is not None:
+                    self._generations.expect_end()
+            case "closed":
+                self._listeners.close()
+            case "worker_exited" if self._is_stop_wanted and isinstance(event.error, ShutdownError):
+                self._failures[event.worker] = event.error
+
+    def _command(self, command: Callable[[Supervisor], None], what: str) -> None:
+        supervisor = self._supervisor
+        if supervisor is None:
+            _LOG.warning("The server starts still, so it cannot do this now: %s.", what)
+        else:
+            command(supervisor)
+
+
+def as_server_error(error: SupervisorError) -> ServerError:
+    """Tell what a supervisor could not mend as a server does."""
+    match error:
+        case StartupFailed() if isinstance(error.error, ServerError):
+            return error.error
+        case StartupFailed():
+            return StartupError(
+                _sentence(error.message), remedy=error.remedy, details=error.traceback
+            )
+        case RestartLimitReached():
+            return WorkerRestartLimitError(_sentence(error.message), remedy=error.remedy)
+        case _:
+            return ShutdownError(_sentence(error.message), remedy=error.remedy)
+
+
+def _settle(ended: asyncio.Future[BaseException | None], error: BaseException | None) -> None:
+    if not ended.done():
+        ended.set_result(error)
+
+
+def _all_of(failures: dict[str, ServerError]) -> ServerError:
+    """Make one error of those of several workers."""
+    if len(failures) == 1:
+        return next(iter(failures.values()))
+    text = "\n".join(f"{worker}: {error.message}" for worker, error in failures.items())
+    settings = {error.setting for error in failures.values()}
+    return ShutdownError(text, setting=settings.pop() if len(settings) == 1 else "")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."
