@@ -55,6 +55,8 @@ class Message(NamedTuple):
 
     def lost_count(self) -> int:
         """Say how many connections there was no room for, those apart that do not count as open."""
+        if self.sent_count() == len(self.descriptors):
+            return 0
         kinds = self.text[1::_BYTES_EACH][len(self.descriptors) :]
         return sum(not kind & 1 for kind in kinds)
 
@@ -107,11 +109,11 @@ def receive(sock: socket.socket) -> Message:
         BlockingIOError: there is none.
     """
     text, ancillary, _, _ = sock.recvmsg(_MESSAGE_BYTES, _ANCILLARY_BYTES, _CLOSE_ON_EXEC)
-    descriptors = array.array("i")
+    descriptors: list[int] = []
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+            descriptors += memoryview(data).cast("i")
     if not _CLOSE_ON_EXEC:  # pragma: no cover  the other systems
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)  # noqa: FBT003  the standard library's signature
-    return Message(text, descriptors.tolist())
+    return Message(text, descriptors)

@@ -32,7 +32,7 @@ UNTAKEN: Final = 128
 
 def counted(connections: Iterable[Accepted]) -> int:
     """Say how many of the connections count as open: the surplus ones do not."""
-    return sum(not each.surplus for each in connections)
+    return len([each for each in connections if not each.surplus])
 
 
 class Outlet(Protocol):
