@@ -1,8 +1,5 @@
 """A worker that is given a TLS context."""
 
-import shutil
-import ssl
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +7,7 @@ import pytest
 
 from serverkit_worker.asgi import Receive, Scope, Send
 from serverkit_worker.config import WorkerConfig
+from tests.worker.certificates import make_certificate, server_context, trusting
 from tests.worker.driving import CHUNKED, GET, chunk, hello, post
 from tests.worker.running import WAIT_S, Client, RunningWorker, eventually
 
@@ -17,36 +15,16 @@ from tests.worker.running import WAIT_S, Client, RunningWorker, eventually
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with a key and a certificate for localhost."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("makes its certificate with openssl")
-    folder = tmp_path_factory.mktemp("tls")
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    subprocess.run(
-        [
-            *(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost"),
-            *("-keyout", str(key), "-out", str(cert)),
-        ],
-        check=True,
-        capture_output=True,
-        timeout=WAIT_S,
-    )
-    both = folder / "both.pem"
-    both.write_text(key.read_text() + cert.read_text())
-    return both
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 class Secured(RunningWorker):
     """A worker that speaks TLS."""
 
     def __init__(self, app: object, certificate: Path, config: WorkerConfig) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
         assert callable(app)
-        super().__init__(app, config=config, ssl_context=context)
-        self._trusted = ssl.create_default_context(cafile=str(certificate))
+        super().__init__(app, config=config, ssl_context=server_context(certificate))
+        self._trusted = trusting(certificate)
 
     def client(self) -> Client:
         """Connect by TLS."""

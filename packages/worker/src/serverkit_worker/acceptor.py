@@ -71,7 +71,9 @@ class Acceptor:
         self._short_since = -SAME_SHORTAGE_S
 
     def start(self) -> None:
-        """Accept from now on."""
+        """Accept from now on, unless it is over already."""
+        if self._sock.fileno() < 0:
+            return
         self._sock.listen(self._backlog)
         self._is_started = True
         self._loop.add_reader(self._sock, self._accept)
@@ -83,12 +85,16 @@ class Acceptor:
 
     def close(self) -> None:
         """Accept what the kernel holds already, then nothing any more. Repeatable."""
-        if self._sock.fileno() < 0:
-            return
-        self.accept_waiting()
-        self._is_started = False
-        self._pause()
-        self._sock.close()
+        if self._sock.fileno() >= 0:
+            self.accept_waiting()
+            self.leave()
+
+    def leave(self) -> None:
+        """Accept nothing any more: what the kernel holds is for others that listen. Repeatable."""
+        if self._sock.fileno() >= 0:
+            self._is_started = False
+            self._pause()
+            self._sock.close()
 
     def _accept(self) -> None:
         """Accept a number of connections. Called by the loop when there is one."""

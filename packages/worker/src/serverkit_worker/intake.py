@@ -76,6 +76,11 @@ class Intake:
         """Let in what has been handed over; return whether there was anything."""
         return self.is_open and self._handed is not None and self._handed.take_waiting()
 
+    def leave_sockets(self) -> None:
+        """Accept from no socket any more: others listen there as well. Repeatable."""
+        for acceptor in self._acceptors:
+            acceptor.leave()
+
     async def close(self) -> None:
         """Let in who is here already, then nobody any more. Repeatable.
 

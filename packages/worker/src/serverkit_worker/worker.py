@@ -47,7 +47,7 @@ class Worker:
     """Serves an application on one event loop.
 
     Attributes:
-        unfinished_count: calls of the application that had to be cancelled at the end.
+        unfinished_count: requests that the application had to be cancelled for at the end.
 
     Owner: whoever made it. `run` or `serve` is called once, by the thread whose loop serves; every
     other method may be called from any thread, before, during and after that.
@@ -120,6 +120,8 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._serving: Serving | None = None
         self._drain: Drain | None = None
+        self._draining_hook: asyncio.Task[BaseException | None] | None = None
+        self._intake: Intake | None = None
         self.unfinished_count = 0
 
     # Any thread
@@ -143,6 +145,14 @@ class Worker:
         connects to the worker's own sockets is refused with 503. Returns at once; idempotent.
         Before `run` it makes `run` return at once.
         """
+        self._end_for("reload")
+
+    def hand_over(self) -> None:
+        """As `start_draining`, where others listen on the worker's own sockets as well.
+
+        Nobody is refused: who connects from now on, or has not been accepted yet, is theirs.
+        """
+        self._call_in_loop(self._leave_sockets)
         self._end_for("reload")
 
     def shutdown(self) -> None:
@@ -185,7 +195,7 @@ class Worker:
         serving = self._make_serving(asyncio.get_running_loop())
         self._begin(serving)
         intake = Intake(serving, self._sockets, self._source, ssl_context=self._ssl_context)
-        self._drain = drain = Drain(serving, intake, self._config)
+        self._intake, self._drain = intake, (drain := Drain(serving, intake, self._config))
         if self._wanted is not None or (self._shutdown_event and self._shutdown_event.is_set()):
             drain.wanted.set()
         is_started = False
@@ -270,7 +280,13 @@ class Worker:
         if is_first and timeout_s is not None:
             scope = {**self._scope(hooks.DRAINING), "reason": reason, "timeout": timeout_s}
             hook = hooks.call_hook(self._app, scope, timeout_s=DRAINING_HOOK_S)
-            serving.add_task(serving.loop.create_task(hook))
+            self._draining_hook = asyncio.Task(hook, loop=serving.loop, eager_start=True)
+            if not self._draining_hook.done():
+                serving.add_task(self._draining_hook)
+
+    def _leave_sockets(self) -> None:
+        if self._intake is not None:
+            self._intake.leave_sockets()
 
     def _abort(self) -> None:
         """Cut off everything now."""
@@ -280,7 +296,7 @@ class Worker:
 
     def _cut_off_rest(self, serving: Serving) -> None:
         """End what has not ended by itself, and say so."""
-        unfinished = len(serving.tasks)
+        unfinished = len(serving.tasks - {self._draining_hook})
         if unfinished:
             self.unfinished_count = max(self.unfinished_count, unfinished)
             logger.warning("Cut off with requests under way: %d", unfinished)
