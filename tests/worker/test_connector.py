@@ -1,0 +1,96 @@
+"""A connection has its transport, or is closed."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from serverkit_worker.config import WorkerConfig
+from serverkit_worker.connector import Connector
+from serverkit_worker.loops import new_event_loop
+from tests.worker.certificates import make_certificate, server_context
+from tests.worker.running import WAIT_S
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a key and a certificate for localhost."""
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
+async def closed(sock: socket.socket) -> None:
+    """Wait until a socket is closed."""
+    async with asyncio.timeout(WAIT_S):
+        while sock.fileno() >= 0:
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """The client's and the server's end of a connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname(), WAIT_S)
+        server, _ = listener.accept()
+    with client:
+        yield client, server
+    assert server.fileno() == -1
+
+
+class Noting(asyncio.Protocol):
+    """Notes that it was made, and says hello."""
+
+    transport: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self.transport = transport
+
+
+def test_a_task_is_done_when_the_protocol_has_its_transport(
+    any_loop: WorkerConfig, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    """Who closes the transport closes the connection."""
+    client, server = pair
+
+    async def scene() -> None:
+        protocol = Noting()
+        await Connector(asyncio.get_running_loop()).connect(server, protocol)
+        assert protocol.transport is not None
+        protocol.transport.close()
+        await closed(server)
+
+    with asyncio.Runner(loop_factory=lambda: new_event_loop(any_loop.loop)) as runner:
+        runner.run(scene())
+    assert client.recv(1) == b""
+
+
+@pytest.mark.parametrize("how", ["leave", "talk", "cancel"])
+def test_a_handshake_that_fails_closes_the_connection(
+    any_loop: WorkerConfig,
+    pair: tuple[socket.socket, socket.socket],
+    certificate: Path,
+    how: str,
+) -> None:
+    """Because the client left, or talks of something else, or nobody wants to wait for it."""
+    client, server = pair
+
+    async def scene() -> None:
+        protocol = Noting()
+        connector = Connector(asyncio.get_running_loop(), server_context(certificate))
+        task = connector.connect(server, protocol)
+        await asyncio.sleep(0)
+        if how == "leave":
+            client.close()
+        elif how == "talk":
+            client.send(b"GET / HTTP/1.1\r\n\r\n")
+        else:
+            task.cancel()
+        await asyncio.wait({task}, timeout=WAIT_S)
+        assert task.done()
+        assert protocol.transport is None
+        await closed(server)
+
+    with asyncio.Runner(loop_factory=lambda: new_event_loop(any_loop.loop)) as runner:
+        runner.run(scene())
