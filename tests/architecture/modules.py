@@ -94,6 +94,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "packing",
         "launch",
         "child_channel",
+        "child_signals",
         "child",
         "processes",
         "listening",

@@ -1,14 +1,16 @@
-"""Workers of many kinds, for processes that import this module; it needs nothing but the contract."""
+"""Workers of many kinds, for processes and threads; nothing is imported but the contract."""
 
 import os
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
 
 from serverkit_supervisor import WorkerContext
+
+BOUND_S = 60
 
 
 class Waiting:
@@ -30,16 +32,223 @@ class Waiting:
         self.asked.set()
 
     def is_idle(self) -> bool:
-        return True
+        return not self.asked.is_set()
+
+
+class Writing(Waiting):
+    """A worker that writes down what it is asked, and ends when it was asked to stop."""
+
+    def __init__(self, context: WorkerContext, path: str) -> None:
+        super().__init__(context)
+        self.path = path
+
+    def write(self, text: str) -> None:
+        with Path(self.path).open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")
+
+    def start_draining(self) -> None:
+        self.write("drain")
+        self.context.recycle("drained")  # so that the test hears of it
+
+    def shutdown(self) -> None:
+        self.write("stop")
+        self.asked.set()
+
+    def reopen_logs(self) -> None:
+        self.write("reopen")
+        self.context.recycle("reopened")
+
+
+class Closing(Waiting):
+    """A worker that closes all descriptors, as programs that turn themselves into daemons do."""
+
+    def reopen_logs(self) -> None:
+        os.closerange(3, 100)
 
 
 class Acting(Waiting):
-    """A worker that does one thing in `run`, when it is ready, instead of waiting."""
+    """A worker that does something in `run`, where others wait.
+
+    Args:
+        context: the context.
+        act: is called with the worker.
+    """
 
     def __init__(self, context: WorkerContext, act: Callable[["Acting"], None]) -> None:
         super().__init__(context)
         self.act = act
 
     def run(self) -> None:
-        self.context.ready()
         self.act(self)
+
+
+class OddError(Exception):
+    """An exception that can be packed, and cannot be unpacked."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} {second}")
+
+
+class Unpackable(Exception):
+    """An exception that holds what cannot be packed."""
+
+    def __init__(self) -> None:
+        super().__init__("holds a lock", threading.Lock())
+
+
+def fail_in_factory(context: WorkerContext) -> Waiting:
+    raise ValueError(f"no worker {context.worker_id}")
+
+
+def hang_in_factory(context: WorkerContext) -> Waiting:
+    context.recycle("about to hang")
+    threading.Event().wait(BOUND_S)
+    raise AssertionError("nobody ended it")
+
+
+def slow_in_factory(context: WorkerContext, gate: str) -> Waiting:
+    """Come out of the factory when the gate, a named pipe, is opened for writing."""
+    context.recycle("in the factory")
+    with Path(gate).open("rb") as file:
+        file.read()
+    return Waiting(context)
+
+
+def say(worker: Acting, text: str) -> None:
+    """Tell the test something, by the one notice that has a text."""
+    worker.context.recycle(text)
+
+
+# What `Acting` may do.
+
+
+def return_at_once(worker: Acting) -> None:
+    worker.context.ready()
+
+
+def raise_value_error(worker: Acting) -> None:
+    worker.context.ready()
+    raise ValueError("the port is gone")
+
+
+def raise_odd(worker: Acting) -> None:
+    raise OddError("two", "words")
+
+
+def raise_unpackable(worker: Acting) -> None:
+    raise Unpackable
+
+
+def raise_keyboard_interrupt(worker: Acting) -> None:
+    raise KeyboardInterrupt
+
+
+def exit_with(worker: Acting, code: object) -> None:
+    sys.exit(code)  # type: ignore[arg-type]
+
+
+def leave_at_once(worker: Acting, code: int) -> NoReturn:
+    os._exit(code)
+
+
+def say_all(worker: Acting) -> None:
+    """Be ready twice, be alive, and say who it is."""
+    context = worker.context
+    context.ready()
+    context.ready()
+    context.alive()
+    say(worker, f"{context.group} {context.worker_id} {context.generation} {worker.state}")
+    worker.asked.wait()
+
+
+def say_surroundings(worker: Acting) -> None:
+    """Say what the interpreter is like."""
+    flags = sys.flags
+    say(worker, f"{sys.warnoptions} {sys._xoptions} {flags.optimize} {flags.dev_mode}")
+    say(worker, f"{flags.isolated} {flags.dont_write_bytecode}")
+    say(worker, repr(sys.path))
+    say(worker, str(Path.cwd()))
+    say(worker, repr(sys.argv))
+    say(worker, os.environ.get("SERVERKIT_TEST_VARIABLE", ""))
+    worker.asked.wait()
+
+
+def leave_thread(worker: Acting) -> None:
+    """Return, and leave a thread behind that does not end."""
+    print("last words", flush=False)
+    threading.Thread(target=threading.Event().wait, args=(BOUND_S,), name="clinging").start()
+
+
+def fork_and_return(worker: Acting) -> None:
+    """Return, and leave a fork behind that holds everything and does not end."""
+    pid = os.fork()
+    if pid == 0:
+        threading.Event().wait(BOUND_S)
+        os._exit(0)
+    say(worker, str(pid))
+    worker.asked.wait()
+
+
+def fork_and_exit(worker: Acting) -> None:
+    """Let a fork end as programs do: through everything that stands around the worker."""
+    pid = os.fork()
+    if pid == 0:
+        sys.exit(7)
+    _, status = os.waitpid(pid, 0)
+    say(worker, str(os.waitstatus_to_exitcode(status)))
+    worker.asked.wait()
+
+
+def fork_and_terminate(worker: Acting) -> None:
+    """Let a fork wait, and say how it takes a SIGTERM."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(writing, b"x")
+        threading.Event().wait(BOUND_S)
+        os._exit(0)
+    os.read(reading, 1)
+    os.kill(pid, 15)
+    _, status = os.waitpid(pid, 0)
+    say(worker, str(os.waitstatus_to_exitcode(status)))
+    worker.asked.wait()
+
+
+def start_program(worker: Acting) -> None:
+    """Start a program that goes on when the worker is gone."""
+    program = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({BOUND_S})"])
+    say(worker, str(program.pid))
+    worker.asked.wait()
+    program.returncode = 0  # it is left behind on purpose
+
+
+def spin(worker: Acting) -> None:
+    """Hang, in Python code."""
+    worker.context.ready()
+    while True:
+        pass
+
+
+def ignore_everything(worker: Acting) -> None:
+    """Hang, and never end by being asked."""
+    worker.context.ready()
+    while True:
+        threading.Event().wait(BOUND_S)
+
+
+def write_garbage(worker: Acting) -> None:
+    """Write into the channel what does not belong there."""
+    for descriptor in _sockets():
+        os.write(descriptor, b'garbage\n{"notice": "unheard"}\n\xff\xfe\n[1]\n{"notice":\n')
+    worker.context.ready()
+    worker.asked.wait()
+
+
+def _sockets() -> list[int]:
+    """Find the descriptors of sockets of this process."""
+    return [
+        int(name)
+        for name in os.listdir("/proc/self/fd")
+        if os.path.islink(f"/proc/self/fd/{name}")
+        and os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
+    ]

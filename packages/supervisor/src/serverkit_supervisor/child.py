@@ -1,7 +1,7 @@
 """The process of one worker, from its first line to its last.
 
 The worker runs in the main thread. Two more threads belong to the supervisor's channel: one reads
-commands, one sends notices.
+commands, one sends notices; a third sees to it that signals are noticed.
 
 Rules:
     SIGTERM from outside means: replace me. The supervisor is asked to, and drains this process when
@@ -12,6 +12,7 @@ Rules:
 
 import contextlib
 import faulthandler
+import logging
 import os
 import pickle
 import signal
@@ -22,8 +23,8 @@ import time
 from typing import BinaryIO, Final, NoReturn
 
 from serverkit_supervisor.child_channel import Reporter, commands
+from serverkit_supervisor.child_signals import ChildSignals
 from serverkit_supervisor.contract import TCPWorker, WorkerContext
-from serverkit_supervisor.launch import BLOCKED
 from serverkit_supervisor.main_module import adopt_main
 from serverkit_supervisor.messages import Command, Failed, Ready, RecycleWanted, Stacks, Status
 from serverkit_supervisor.payload import Payload, unpack_work
@@ -32,10 +33,11 @@ from serverkit_supervisor.process_source import ProcessConnectionSource
 from serverkit_supervisor.stacks import stacks_of
 from serverkit_supervisor.worker_slot import WorkerSlot
 
+logger = logging.getLogger("serverkit.supervisor")
+
 _ORPHANED_S: Final = 1.5
 _LEFTOVERS_S: Final = 1.0
 _FLUSH_S: Final = 0.3
-_IGNORED: Final = BLOCKED - {signal.SIGTERM, signal.SIGUSR2}
 
 
 def main(file: BinaryIO) -> NoReturn:
@@ -45,8 +47,6 @@ def main(file: BinaryIO) -> NoReturn:
         file: the payload, read up to where `sys.path` ends. The arguments of the process are the
             descriptors of the control channel and of the handover (-1: none), and that of the file.
     """
-    for number in _IGNORED:
-        signal.signal(number, signal.SIG_IGN)
     control = _take_over(int(sys.argv[1]))
     handover = int(sys.argv[2])
     with file:
@@ -85,10 +85,10 @@ class Child:
         faulthandler.enable()
         # Written by the system's own means, for when no Python code comes to run any more.
         faulthandler.register(signal.SIGUSR2, all_threads=True)
-        signal.signal(signal.SIGTERM, self._on_term)
+        self._signals = ChildSignals(self._on_term)
         os.register_at_fork(after_in_child=self._after_fork)
         threading.Thread(target=self._obey, name="serverkit-control", daemon=True).start()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
+        self._signals.unblock()
 
     def run(self) -> int:
         """Make the worker and run it; return the exit code."""
@@ -113,7 +113,8 @@ class Child:
         """
         if self._is_fork():
             sys.exit(code)
-        threading.Thread(target=_leave_anyway, args=(code,), daemon=True).start()
+        for leave in (_leave_anyway, _leave_now):  # No thread can be started later on.
+            threading.Thread(target=leave, args=(code,), daemon=True).start()
         self._reporter.finish(_LEFTOVERS_S)
         if self._source is not None:
             self._source.close()
@@ -166,18 +167,17 @@ class Child:
                 case Command.STATUS:
                     self._reporter.tell(Status(None, idle=self._slot.is_idle()))
                 case Command.STACKS:
-                    self._reporter.tell(Stacks(None, stacks_of()))
+                    self._reporter.tell(Stacks(None, stacks_of(but=self._reporter.ident)))
                 case Command.REOPEN_LOGS:
                     self._slot.reopen_logs()
                 case Command.TERMINATE:
                     self._terminating = True
-                    # The handler raises in the main thread, and wakes it from what it waits for.
-                    signal.pthread_kill(_main_thread(), signal.SIGTERM)
+                    self._signals.raise_term()
         threading.Thread(target=self._slot.drain, daemon=True).start()
         time.sleep(_ORPHANED_S)
         os._exit(1)
 
-    def _on_term(self, _number: int, _frame: object) -> None:
+    def _on_term(self) -> None:
         """Take a SIGTERM: from outside, or after the supervisor has said that this is the end."""
         if self._terminating:
             raise SystemExit(143)
@@ -193,7 +193,7 @@ class Child:
 
     def _after_fork(self) -> None:
         """Give up, in a fork, what belongs to the worker's process alone."""
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._signals.give_up()
         with contextlib.suppress(OSError):
             self._control.close()
 
@@ -212,18 +212,23 @@ def _exit_code(error: BaseException) -> int:
     return code if isinstance(code, int) and 0 <= code <= 255 else 1
 
 
-def _main_thread() -> int:
-    ident = threading.main_thread().ident
-    assert ident is not None  # noqa: S101 - it has been started
-    return ident
-
-
 def _leave_anyway(code: int) -> NoReturn:
     """End the process when its own way out takes too long: threads are left over."""
     time.sleep(_LEFTOVERS_S)
-    flushing = threading.Thread(target=_flush, daemon=True)
-    flushing.start()
-    flushing.join(_FLUSH_S)
+    names = [
+        each.name
+        for each in threading.enumerate()
+        if not each.daemon and each is not threading.main_thread()
+    ]
+    if names:
+        logger.warning("The worker has left threads behind: %s.", ", ".join(names))
+    _flush()
+    os._exit(abs(code))
+
+
+def _leave_now(code: int) -> NoReturn:
+    """End the process when that hangs too, as when nobody reads what it writes."""
+    time.sleep(_LEFTOVERS_S + _FLUSH_S)
     os._exit(abs(code))
 
 

@@ -35,6 +35,11 @@ class Reporter:
         self._thread = threading.Thread(target=self._send, name="serverkit-report", daemon=True)
         self._thread.start()
 
+    @property
+    def ident(self) -> int | None:
+        """The thread."""
+        return self._thread.ident
+
     def tell(self, notice: Notice) -> None:
         """Send a notice; returns at once."""
         self._queue.put(notice)

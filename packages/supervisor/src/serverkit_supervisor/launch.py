@@ -16,18 +16,7 @@ import threading
 from collections.abc import Sequence
 from typing import Final
 
-BLOCKED: Final = frozenset(
-    {
-        signal.SIGHUP,
-        signal.SIGINT,
-        signal.SIGTERM,
-        signal.SIGTTIN,
-        signal.SIGTTOU,
-        signal.SIGUSR1,
-        signal.SIGUSR2,
-    }
-)
-"""What a process of a worker begins with blocked."""
+from serverkit_supervisor.payload import BLOCKED
 
 # Only what is part of the interpreter is used before the path is set.
 _BOOTSTRAP: Final = (

@@ -10,7 +10,6 @@ Source: Python library reference, multiprocessing, "Safe importing of main modul
 import importlib.util
 import sys
 from dataclasses import dataclass
-from importlib.abc import InspectLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -63,9 +62,10 @@ def _read_code(path: str) -> CodeType:
 
 def _find_code(name: str, module: ModuleType) -> CodeType:
     spec = importlib.util.find_spec(name)
-    if spec is None or not isinstance(spec.loader, InspectLoader):
+    if spec is None:
         raise ImportError(f"the main module {name} cannot be found", name=name)
-    code = spec.loader.get_code(name)
+    get_code = getattr(spec.loader, "get_code", None)
+    code: CodeType | None = get_code(name) if get_code is not None else None
     if code is None:
         raise ImportError(f"the main module {name} has no Python code", name=name)
     module.__spec__, module.__file__, module.__package__ = spec, spec.origin, spec.parent

@@ -5,10 +5,25 @@ imported; then the `Payload`, by `pickle`.
 """
 
 import pickle
+import signal
 from dataclasses import dataclass
+from typing import Final
 
 from serverkit_supervisor.contract import WorkerFactory
 from serverkit_supervisor.main_module import MainModule
+
+BLOCKED: Final = frozenset(
+    {
+        signal.SIGHUP,
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGTTIN,
+        signal.SIGTTOU,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+    }
+)
+"""The signals that the process begins with blocked, until it is ready for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,20 +11,21 @@ _DEEPEST = 50
 _MAX_TEXT = 500_000
 
 
-def stacks_of(threads: Collection[int] | None = None) -> str:
+def stacks_of(threads: Collection[int] | None = None, *, but: int | None = None) -> str:
     """Write down the stack of each thread, the innermost call last.
 
     Args:
-        threads: their `threading.get_ident`; None: all but the one that asks.
+        threads: their `threading.get_ident`; None: all, but for the one that asks.
+        but: one that is left out.
 
     Threads: any. The others go on meanwhile, so a stack may be a moment old.
     """
     frames = sys._current_frames()  # noqa: SLF001 - documented, for this very use
     names = {each.ident: each.name for each in threading.enumerate()}
-    asking = threading.get_ident()
+    shown = frames.keys() - {threading.get_ident(), but} if threads is None else threads
     parts = []
     for ident, frame in frames.items():
-        if ident == asking if threads is None else ident not in threads:
+        if ident not in shown:
             continue
         parts.append(f"Thread {names.get(ident, 'without a name')} ({ident}):\n")
         parts.extend(traceback.format_stack(frame, limit=_DEEPEST))

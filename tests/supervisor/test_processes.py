@@ -1,0 +1,441 @@
+"""Workers in processes of their own: how they begin, are told something, and end."""
+
+import functools
+import os
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from serverkit_supervisor.exit_reason import ExitReason
+from serverkit_supervisor.messages import (
+    Alive,
+    Exited,
+    Failed,
+    Ready,
+    RecycleWanted,
+    Stacks,
+    Status,
+)
+from serverkit_supervisor.processes import ProcessRunner, check_factory
+from tests.supervisor import process_workers as workers
+from tests.supervisor.process_workers import Acting, Waiting
+from tests.supervisor.runs import BOUND_S, Run, spec_of
+
+
+def acting(act: object, **arguments: object) -> functools.partial[Acting]:
+    """Make a factory of workers that do one thing."""
+    if arguments:
+        act = functools.partial(act, **arguments)  # type: ignore[arg-type]
+    return functools.partial(Acting, act=act)  # type: ignore[arg-type]
+
+
+def test_a_worker_is_ready_and_ends_when_it_is_drained() -> None:
+    """A worker runs in a process of its own, and ends in good order when asked to."""
+    with Run(Waiting) as run:
+        assert run.runner.identity == f"process {run.pid}"
+        assert run.pid != os.getpid()
+        assert run.next() == Ready(run.runner)
+        exited = run.drained()
+    assert exited == Exited(run.runner, ExitReason(code=0, asked=True))
+    assert exited.reason.expected
+    assert run.silent
+
+
+def test_nothing_is_known_before_the_start() -> None:
+    """A runner that was not started has no process, and nothing can be done to it."""
+    runner = ProcessRunner(spec_of(Waiting), lambda _: None)
+    assert runner.pid is None
+    assert runner.rss_bytes() is None
+    assert not runner.kill()
+    assert not runner.terminate()
+    runner.drain()
+    runner.close()
+    runner.close()
+
+
+def test_the_worker_is_told_who_it_is() -> None:
+    """The context in the process says what the spec says, and notices arrive as they were told."""
+    spec = {"worker_id": 3, "generation": 2, "group": "pool", "state": {"x": 1}}
+    with Run(acting(workers.say_all), alive_interval=1.0, **spec) as run:
+        assert run.next() == Ready(run.runner)
+        assert run.next() == Alive(run.runner)
+        assert run.next() == RecycleWanted(run.runner, "pool 3 2 {'x': 1}")
+        assert run.drained().reason.expected
+
+
+def test_alive_costs_nothing_where_nobody_watches() -> None:
+    """A worker that is not watched sends no signs of life."""
+    with Run(acting(workers.say_all)) as run:
+        run.wait_for(RecycleWanted)
+        assert not any(isinstance(each, Alive) for each in run.heard)
+
+
+def test_a_worker_is_asked_for_its_state() -> None:
+    """The answers to questions come as notices."""
+    with Run(Waiting) as run:
+        run.wait_for(Ready)
+        run.runner.ask_status()
+        assert run.next() == Status(run.runner, idle=True)
+        run.runner.ask_stacks()
+        stacks = run.wait_for(Stacks).text
+        assert "MainThread" in stacks
+        assert "process_workers.py" in stacks
+        assert "serverkit-report" not in stacks
+        run.runner.ask_status()
+        assert run.next() == Status(run.runner, idle=True)
+
+
+def test_questions_do_not_pile_up() -> None:
+    """A worker that does not answer is asked once, so the channel never fills."""
+    with Run(Waiting) as run:
+        run.wait_for(Ready)
+        run.signal(signal.SIGSTOP)
+        for _ in range(100_000):
+            run.runner.ask_status()
+            run.runner.ask_stacks()
+        run.signal(signal.SIGCONT)
+        run.wait_for(Stacks)
+        run.runner.drain()
+        run.exit()
+    assert sum(isinstance(each, Status) for each in run.heard) == 1
+
+
+def test_a_process_that_reads_nothing_holds_nobody_up() -> None:
+    """Commands return at once also when the channel is full."""
+    with Run(Waiting) as run:
+        run.wait_for(Ready)
+        run.signal(signal.SIGSTOP)
+        for _ in range(20_000):
+            run.runner.reopen_logs()
+        assert run.runner.kill()
+        assert run.exit().reason.signal == "SIGKILL"
+
+
+def test_drain_and_stop_and_reopen_are_three_things(tmp_path: Path) -> None:
+    """Each command calls the method of its own, and drain alone does not stop."""
+    path = tmp_path / "asked"
+    with Run(functools.partial(workers.Writing, path=str(path))) as run:
+        run.wait_for(Ready)
+        run.runner.reopen_logs()
+        assert run.wait_for(RecycleWanted).reason == "reopened"
+        run.runner.drain()
+        assert run.wait_for(RecycleWanted).reason == "drained"
+        run.runner.stop()
+        assert run.exit().reason.expected
+    assert path.read_text() == "reopen\ndrain\nstop\n"
+
+
+def test_stop_drains_who_knows_no_other_way() -> None:
+    """A worker without `shutdown` is drained instead."""
+    with Run(Waiting) as run:
+        run.wait_for(Ready)
+        run.runner.stop()
+        assert run.exit().reason.expected
+
+
+@pytest.mark.parametrize("way", ["drain", "stop"])
+def test_what_is_asked_before_the_worker_exists_is_not_forgotten(way: str, tmp_path: Path) -> None:
+    """A worker that is asked to end while it is being made ends as soon as it is made."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    with Run(functools.partial(workers.slow_in_factory, gate=str(gate))) as run:
+        run.wait_for(RecycleWanted)
+        getattr(run.runner, way)()
+        run.runner.ask_status()  # answered after the command before it was carried out
+        run.wait_for(Status)
+        gate.write_bytes(b"")
+        assert run.exit().reason.expected
+
+
+def test_a_worker_that_hangs_while_it_is_made_says_where() -> None:
+    """The stacks are there before the worker is."""
+    with Run(workers.hang_in_factory) as run:
+        run.wait_for(RecycleWanted)
+        run.runner.ask_stacks()
+        assert "hang_in_factory" in run.wait_for(Stacks).text
+
+
+def test_sockets_are_passed_on_and_stay_open() -> None:
+    """The worker has the sockets of the spec, under their own numbers, blocking as they were."""
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.socket() as second:
+        second.setblocking(False)
+        with Run(acting(say_sockets), sockets=(first, second)) as run:
+            said = run.wait_for(RecycleWanted).reason
+            assert said == f"[({first.fileno()}, None), ({second.fileno()}, 0.0)]"
+            run.drained()
+        with socket.create_connection(first.getsockname(), BOUND_S):
+            first.accept()[0].close()
+
+
+def say_sockets(worker: Acting) -> None:
+    sockets = worker.context.sockets
+    workers.say(worker, repr([(each.fileno(), each.gettimeout()) for each in sockets]))
+    worker.asked.wait()
+
+
+def test_memory_is_measured_while_there_is_a_process() -> None:
+    """The resident memory is that of the process; none is left when it has ended."""
+    with Run(Waiting) as run:
+        run.wait_for(Ready)
+        rss = run.runner.rss_bytes()
+        assert rss is not None
+        assert 1_000_000 < rss < 1_000_000_000
+        run.drained()
+        assert run.runner.rss_bytes() is None
+
+
+def test_a_factory_that_raises() -> None:
+    """The exception comes over with its traceback, and the exit reason has it in short."""
+    with Run(workers.fail_in_factory, worker_id=5) as run:
+        failed = run.wait_for(Failed)
+        assert isinstance(failed.error, ValueError)
+        assert failed.error.args == ("no worker 5",)
+        assert "in fail_in_factory" in failed.traceback
+        reason = run.exit().reason
+    assert reason == ExitReason(code=1, error="ValueError: no worker 5")
+    assert str(reason) == "it raised ValueError: no worker 5"
+    assert not reason.expected
+
+
+ENDS = {
+    "raises": (acting(workers.raise_value_error), 1, "ValueError: the port is gone"),
+    "odd": (acting(workers.raise_odd), 1, "OddError: two words"),
+    "interrupt": (acting(workers.raise_keyboard_interrupt), 1, "KeyboardInterrupt"),
+    "exit": (acting(workers.exit_with, code=3), 3, "SystemExit: 3"),
+    "exit text": (acting(workers.exit_with, code="bye"), 1, "SystemExit: bye"),
+    "exit 0": (acting(workers.exit_with, code=0), 0, "SystemExit: 0"),
+    "os exit": (acting(workers.leave_at_once, code=4), 4, ""),
+    "returns": (acting(workers.return_at_once), 0, ""),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_every_end_has_its_reason(name: str) -> None:
+    """However a worker ends unasked, it is told once, with its exit code, and not as expected."""
+    factory, code, error = ENDS[name]
+    with Run(factory) as run:
+        while not isinstance(notice := run.next(), Exited):
+            assert isinstance(notice, Ready | Failed)
+        assert notice.reason == ExitReason(code=code, error=error)
+        assert not notice.reason.expected
+    assert run.silent
+    assert any(isinstance(each, Failed) for each in run.heard) == bool(error)
+
+
+def test_what_cannot_be_unpacked_comes_as_text() -> None:
+    """An exception that does not survive the way has its traceback all the same."""
+    for act, text in ((workers.raise_odd, "two words"), (workers.raise_unpackable, "holds a lock")):
+        with Run(acting(act)) as run:
+            failed = run.wait_for(Failed)
+            assert failed.error is None
+            assert text in failed.traceback
+
+
+def test_kill_ends_at_once() -> None:
+    """A process that is killed is told by the name of the signal, and can be told nothing more."""
+    with Run(acting(workers.spin)) as run:
+        run.wait_for(Ready)
+        assert run.runner.kill()
+        reason = run.exit().reason
+        assert reason == ExitReason(signal="SIGKILL")
+        assert str(reason) == "it was killed by SIGKILL"
+        run.runner.close()
+        assert not run.runner.kill()
+        assert not run.runner.terminate()
+        run.runner.ask_status()
+        run.runner.stop()
+
+
+@pytest.mark.parametrize("act", [workers.spin, workers.ignore_everything])
+def test_terminate_ends_what_does_not_want_to(act: object) -> None:
+    """A worker that hangs in Python code is ended, and known to have been ended by force."""
+    with Run(acting(act)) as run:
+        run.wait_for(Ready)
+        run.runner.stop()
+        assert run.runner.terminate()
+        reason = run.exit().reason
+        assert reason == ExitReason(signal="SIGTERM", asked=True)
+        assert not reason.expected
+
+
+def test_terminate_in_the_factory() -> None:
+    """A worker that hangs while it is made is ended too."""
+    with Run(workers.hang_in_factory) as run:
+        run.wait_for(RecycleWanted)
+        run.runner.terminate()
+        assert run.exit().reason.signal == "SIGTERM"
+
+
+def test_garbage_in_the_channel_is_skipped() -> None:
+    """What is no notice is passed over; what follows is heard."""
+    with Run(acting(workers.write_garbage)) as run:
+        assert run.next() == Ready(run.runner)
+        assert run.drained().reason.expected
+
+
+def test_a_worker_that_closes_all_descriptors_ends() -> None:
+    """A process that cannot be told anything any more takes its supervisor for gone."""
+    with Run(workers.Closing) as run:
+        run.wait_for(Ready)
+        run.runner.reopen_logs()
+        assert run.exit().reason == ExitReason(code=0)
+
+
+def test_leftover_threads_do_not_keep_the_process(capfd: pytest.CaptureFixture[str]) -> None:
+    """A worker that returned is gone within a moment, its buffered output written."""
+    with Run(acting(workers.leave_thread)) as run:
+        reason = run.exit().reason
+    assert reason == ExitReason(code=0)
+    out, err = capfd.readouterr()
+    assert out == "last words\n"
+    assert "clinging" in err
+
+
+def test_forks_do_not_hide_the_end() -> None:
+    """A fork that lives on holds the channel open, and the end is told all the same."""
+    with Run(acting(workers.fork_and_return)) as run:
+        fork = int(run.wait_for(RecycleWanted).reason)
+        try:
+            run.runner.kill()
+            assert run.exit().reason.signal == "SIGKILL"
+        finally:
+            os.kill(fork, signal.SIGKILL)
+
+
+def test_forks_are_processes_like_any_others() -> None:
+    """A fork that leaves says nothing in the worker's name, and SIGTERM ends it as usual."""
+    for act, status in ((workers.fork_and_exit, 7), (workers.fork_and_terminate, -signal.SIGTERM)):
+        with Run(acting(act)) as run:
+            assert run.wait_for(RecycleWanted).reason == str(status)
+            assert run.drained().reason.expected
+        assert not any(isinstance(each, Failed) for each in run.heard)
+
+
+def test_an_end_that_somebody_else_has_waited_for_is_told() -> None:
+    """When the exit status is lost, the end is still told, and known not to be known."""
+    with Run(acting(workers.ignore_everything)) as run:
+        run.wait_for(Ready)
+        stolen = threading.Event()
+
+        def steal() -> None:
+            os.waitpid(run.pid, 0)
+            stolen.set()
+
+        runner = run.runner
+        assert isinstance(runner, ProcessRunner)
+        thief = threading.Thread(target=steal)
+        with runner._process._lock:  # type: ignore[union-attr]
+            thief.start()
+            run.signal(signal.SIGKILL)
+            assert stolen.wait(BOUND_S)
+        thief.join()
+        reason = run.exit().reason
+        assert reason.lost
+        assert not reason.expected
+        assert not runner.kill()
+
+
+def test_signals_that_are_not_for_workers_do_nothing() -> None:
+    """What the terminal or an operator sends to the whole group does not reach the worker."""
+    with Run(Waiting) as run:
+        run.wait_for(Ready)
+        for number in ("INT", "HUP", "TTIN", "TTOU", "USR1"):
+            run.signal(signal.Signals[f"SIG{number}"])
+        run.runner.ask_status()
+        assert run.next() == Status(run.runner, idle=True)
+        assert run.drained().reason.expected
+
+
+def test_no_moment_at_which_the_terminal_ends_a_process() -> None:
+    """SIGINT is harmless from the first moment on."""
+    with Run(Waiting) as run:
+        while run.silent:
+            run.signal(signal.SIGINT)
+        run.wait_for(Ready)
+        assert run.drained().reason.expected
+
+
+def test_sigterm_from_outside_asks_for_a_replacement() -> None:
+    """The first SIGTERM changes nothing but to ask; at the second the worker drains by itself."""
+    with Run(Waiting) as run:
+        run.wait_for(Ready)
+        run.signal(signal.SIGTERM)
+        assert run.next() == RecycleWanted(run.runner, "its process was sent SIGTERM")
+        run.runner.ask_status()
+        assert run.next() == Status(run.runner, idle=True)
+        run.signal(signal.SIGTERM)
+        assert run.exit().reason == ExitReason(code=0)
+
+
+def test_sigterm_while_stopping_is_no_hurry(tmp_path: Path) -> None:
+    """A process manager that signals the whole group does not cut the work of those who drain."""
+    path = tmp_path / "asked"
+    with Run(functools.partial(workers.Writing, path=str(path))) as run:
+        run.wait_for(Ready)
+        run.runner.drain()
+        run.wait_for(RecycleWanted)
+        run.signal(signal.SIGTERM)
+        assert "SIGTERM" in run.wait_for(RecycleWanted).reason
+        run.runner.stop()
+        assert run.exit().reason.expected
+
+
+@pytest.mark.parametrize(
+    "factory",
+    [lambda context: Waiting(context), functools.partial(Acting, act=lambda _: None)],
+    ids=["lambda", "partial of a lambda"],
+)
+def test_a_factory_that_cannot_be_sent_is_refused(factory: object) -> None:
+    """The message says what is wrong and what to do."""
+    with pytest.raises(TypeError, match=r"cannot be sent to a process.*\n.*top level of a module"):
+        check_factory(factory)  # type: ignore[arg-type]
+    runner = ProcessRunner(spec_of(factory), lambda _: None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="worker factory"):
+        runner.start()
+    runner.close()
+
+
+def test_a_factory_that_can_be_sent_is_accepted() -> None:
+    """Functions, partials and classes of modules are fine."""
+    check_factory(workers.fail_in_factory)
+    check_factory(Waiting)
+    check_factory(acting(workers.say_all))
+
+
+def test_a_state_that_cannot_be_sent_is_refused() -> None:
+    """The message names the state, not the factory."""
+    runner = ProcessRunner(spec_of(Waiting, state={"lock": threading.Lock()}), lambda _: None)
+    with pytest.raises(TypeError, match="the lifespan state"):
+        runner.start()
+    runner.close()
+
+
+def test_no_process_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system gives no process, the start raises, and nothing is left open."""
+    before = len(os.listdir("/proc/self/fd"))
+    for executable in ("", "/nonexistent/python"):
+        monkeypatch.setattr(sys, "executable", executable)
+        runner = ProcessRunner(spec_of(Waiting, distribute=True), lambda _: None)
+        with pytest.raises(OSError, match="python|executable"):
+            runner.start()
+        runner.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_without_descriptors_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has none, the end is told as well, also with a fork that lives on."""
+    monkeypatch.delattr(os, "pidfd_open")
+    with Run(Waiting) as run:
+        run.wait_for(Ready)
+        assert run.drained().reason.expected
+    with Run(acting(workers.fork_and_return)) as run:
+        fork = int(run.wait_for(RecycleWanted).reason)
+        try:
+            run.runner.kill()
+            assert run.exit().reason.signal == "SIGKILL"
+        finally:
+            os.kill(fork, signal.SIGKILL)
