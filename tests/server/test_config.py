@@ -182,9 +182,6 @@ def test_is_frozen_and_travels() -> None:
 def test_hands_the_supervisor_its_settings() -> None:
     """The slice of the supervisor has the values given here, and refuses as one worker does."""
     given = {
-        "startup_timeout": 1.0,
-        "shutdown_timeout": 2.0,
-        "reload_timeout": 3.0,
         "worker_timeout": 4.0,
         "max_connections": 50,
         "worker_lifetime": 6.0,
@@ -198,7 +195,18 @@ def test_hands_the_supervisor_its_settings() -> None:
     assert (taken.restart.budget, taken.restart.window_s) == (9, 10.0)
 
 
+def test_a_worker_gives_up_before_its_supervisor_does() -> None:
+    """What a worker bounds itself has more time from the supervisor, with its application's end."""
+    config = ServerConfig(startup_timeout=20, shutdown_timeout=6, reload_timeout=40)
+    taken = config.supervisor_config(1)
+    assert taken.startup_timeout == 23
+    assert taken.shutdown_timeout == 17
+    assert taken.reload_timeout == 51
+
+
 def test_settings_of_the_supervisor_have_its_defaults() -> None:
-    """What is not said is as the supervisor alone would have it, but for the connections."""
-    own = {"max_connections": 10_000, "when_full": "refuse"}
-    assert ServerConfig().supervisor_config(1) == SupervisorConfig(**own)  # type: ignore[arg-type]
+    """What is not said is as the supervisor alone would have it, but for what the server bounds."""
+    taken, own = ServerConfig().supervisor_config(1), SupervisorConfig()
+    ours = {"max_connections", "when_full", "startup_timeout", "shutdown_timeout", "reload_timeout"}
+    for each in dataclasses.fields(SupervisorConfig):
+        assert each.name in ours or getattr(taken, each.name) == getattr(own, each.name)

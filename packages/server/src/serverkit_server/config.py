@@ -342,9 +342,11 @@ class ServerConfig:
         """
         return SupervisorConfig(
             worker_count=worker_count,
-            startup_timeout=self.startup_timeout,
-            shutdown_timeout=self.shutdown_timeout,
-            reload_timeout=self.reload_timeout,
+            # A worker keeps the bounds itself and says what it waited for, then its application
+            # has as long again to stop. The supervisor's bounds are for a worker that hangs.
+            startup_timeout=self.startup_timeout * 1.1 + 1,
+            shutdown_timeout=self.shutdown_timeout * 2 + 5,
+            reload_timeout=self.reload_timeout + self.shutdown_timeout + 5,
             worker_timeout=self.worker_timeout,
             restart=RestartPolicy(budget=self.restart_budget, window_s=self.restart_window),
             max_connections=self.max_connections,

@@ -78,6 +78,7 @@ class Supervised:
         self._collector = lifecycle_collector
         self._on_ready = on_ready
         self._is_stop_wanted = False
+        self._has_served = False
         self._supervisor: Supervisor | None = None
         self._generations: ThreadGenerations | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -250,8 +251,11 @@ class Supervised:
         match event.kind:
             case "reloaded" | "reload_failed" if self._generations is not None:
                 self._generations.settle(succeeded=event.kind == "reloaded")
+            case "ready":
+                self._has_served = True
             case "stopping":
-                _LOG.info("Stopping: requests in flight may finish.")
+                if self._has_served:
+                    _LOG.info("Stopping: requests in flight may finish.")
                 self._is_stop_wanted = True
                 if self._generations is not None:
                     self._generations.expect_end()
@@ -274,9 +278,9 @@ def as_server_error(error: SupervisorError) -> ServerError:
         case StartupFailed() if isinstance(error.error, ServerError):
             return error.error
         case StartupFailed():
-            return StartupError(
-                _sentence(error.message), remedy=error.remedy, details=error.traceback
-            )
+            # What a worker did that was late is in the log already.
+            details = error.traceback if error.error is not None else ""
+            return StartupError(_sentence(error.message), remedy=error.remedy, details=details)
         case RestartLimitReached():
             return WorkerRestartLimitError(_sentence(error.message), remedy=error.remedy)
         case _:

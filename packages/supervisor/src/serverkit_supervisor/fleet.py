@@ -260,7 +260,9 @@ class Fleet:
         before, run.exit_reason = run.state, reason
         self.withdraw(run)
         run.state, run.deadline = follow(before, Event.EXITED), None
-        if before in {State.DRAINING, State.STOPPING} and not reason.expected:
+        # Who never served has nothing to end well; why the start failed is told by who stops it.
+        is_bad_end = before in {State.DRAINING, State.STOPPING} and not reason.expected
+        if is_bad_end and run.ready_at is not None:
             evidence = f"\n{run.evidence()}" if run.evidence() else ""
             _LOG.warning("%s did not end well: %s%s", run, reason, evidence)
         elif before is State.ABANDONED:
