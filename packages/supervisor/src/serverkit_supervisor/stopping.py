@@ -38,9 +38,9 @@ class Stopping:
 
     def advance(self, now: float) -> bool:
         """Go on as far as it goes; True once it is over."""
-        if self._in_order and self._is_before(self._sweep_until, now):
-            if self._fleet.distribution.is_stopping:
-                return False
+        is_swept = not self._fleet.distribution.is_stopping
+        if self._in_order and not is_swept and self._is_before(self._sweep_until, now):
+            return False
         if self._sweep_until is not None:
             self._sweep_until = None
             self._fleet.announce("closed")
