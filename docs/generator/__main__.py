@@ -12,6 +12,7 @@ from docs.generator.cli_page import cli_page
 from docs.generator.module_list import module_list
 from docs.generator.parts import replace_parts
 from docs.generator.settings_page import settings_page
+from docs.generator.signal_table import signal_table
 from docs.generator.state_tables import (
     connection_phases,
     reading_states,
@@ -23,16 +24,18 @@ from docs.generator.state_tables import (
 )
 
 DOCS = Path(__file__).resolve().parents[1]
-ARCHITECTURE = "design/architecture.md"
-PARTS: Mapping[str, Callable[[], str]] = {
-    "connection-phases": connection_phases,
-    "modules": module_list,
-    "reading-states": reading_states,
-    "response-order": response_order,
-    "worker-events": worker_events,
-    "worker-state-diagram": worker_state_diagram,
-    "worker-states": worker_states,
-    "writing-states": writing_states,
+PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "design/architecture.md": {
+        "connection-phases": connection_phases,
+        "modules": module_list,
+        "reading-states": reading_states,
+        "response-order": response_order,
+        "worker-events": worker_events,
+        "worker-state-diagram": worker_state_diagram,
+        "worker-states": worker_states,
+        "writing-states": writing_states,
+    },
+    "guides/reload.md": {"signals": signal_table},
 }
 
 
@@ -40,8 +43,9 @@ def pages() -> Iterator[tuple[Path, str]]:
     """Yield each page that comes from the code, or has parts that do, as it should be."""
     yield DOCS / "reference" / "settings.md", settings_page()
     yield DOCS / "reference" / "cli.md", cli_page()
-    page = DOCS / ARCHITECTURE
-    yield page, replace_parts(page.read_text("utf-8"), PARTS)
+    for name, parts in PARTS.items():
+        page = DOCS / name
+        yield page, replace_parts(page.read_text("utf-8"), parts)
 
 
 def main(arguments: list[str]) -> int:

@@ -19,7 +19,7 @@ from serverkit_server.config import ServerConfig
 from serverkit_server.errors import StartupError
 from serverkit_server.reload_changes import FileChanges
 from serverkit_server.reload_filter import ReloadFilter
-from serverkit_server.reload_watch import ReloadWatcher, forget_bytecode, settings_without_effect
+from serverkit_server.reload_watch import ReloadWatcher, check_reload, forget_bytecode
 
 WAIT_S = 30
 LAST = "last.py"
@@ -275,11 +275,23 @@ def test_bytecode_of_an_edit_is_forgotten(tmp_path: Path) -> None:
     assert [each.exists() for each in kept] == [False] * 3 + [True] * 3
 
 
-def test_settings_without_reload_are_named() -> None:
-    """Settings that only reloading reads are named when they are given without it."""
+def test_settings_without_effect_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Settings that only reloading reads are named in the log when they are given without it."""
     off = ServerConfig(reload_dir=("src",), reload_exclude=("x",))
-    assert settings_without_effect(off) == ["reload_dir", "reload_exclude"]
-    assert settings_without_effect(dataclasses.replace(off, reload=True)) == []
+    check_reload(dataclasses.replace(off, reload=True), "app:app")
+    assert not caplog.messages
+    check_reload(off, None)
+    assert caplog.messages == [
+        "reload_dir has no effect without reload.",
+        "reload_exclude has no effect without reload.",
+    ]
+
+
+def test_an_object_cannot_be_reloaded() -> None:
+    """An application without a name is refused at the start, not at the first change."""
+    with pytest.raises(StartupError, match="object") as caught:
+        check_reload(ServerConfig(reload=True), None)
+    assert "app_path" in caught.value.remedy
 
 
 class ToldNotifier:

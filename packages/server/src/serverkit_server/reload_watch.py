@@ -128,9 +128,25 @@ def forget_bytecode(sources: Iterable[str]) -> None:
                     Path(importlib.util.cache_from_source(path, optimization=level)).unlink()
 
 
-def settings_without_effect(config: ServerConfig) -> list[str]:
-    """Name the settings of reloading that are given though `reload` is off."""
-    return [] if config.reload else [name for name in _NEEDS_RELOAD if getattr(config, name)]
+def check_reload(config: ServerConfig, app_path: str | None) -> None:
+    """Look whether what is said of reloading makes sense. What has no effect is logged.
+
+    Args:
+        config: of the server.
+        app_path: what the application is imported by; None: it was given as an object.
+
+    Raises:
+        StartupError: there is nothing that could be imported anew.
+    """
+    if config.reload and not app_path:
+        raise StartupError(
+            "The application was given as an object, so new code of it cannot be found.",
+            setting="reload",
+            remedy="Give its name instead, as module:attribute, or as app_path beside the object.",
+        )
+    for name in () if config.reload else _NEEDS_RELOAD:
+        if getattr(config, name):
+            _LOG.warning("%s has no effect without reload.", name)
 
 
 def _is_below(path: str, folder: str) -> bool:

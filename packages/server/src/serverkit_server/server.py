@@ -20,6 +20,7 @@ from serverkit_server.config import ServerConfig
 from serverkit_server.errors import ServerError
 from serverkit_server.gil import GilWatch, warn_if_gil_is_back
 from serverkit_server.log_setup import configured_logging, resolve_log_format
+from serverkit_server.reload_watch import check_reload
 from serverkit_server.serving import Serving
 from serverkit_server.signals import stop_on_signals
 from serverkit_server.single import Single
@@ -282,6 +283,7 @@ class Server:
         config = self.config
         with contextlib.ExitStack() as stack:
             stack.enter_context(configured_logging(config))
+            check_reload(config, self._app_path)
             plan, app = self._load_app(plan_workers(config))
             if install_signals:
                 stack.enter_context(stop_on_signals(self.shutdown, self._remove_paths))

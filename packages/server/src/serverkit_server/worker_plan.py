@@ -97,7 +97,8 @@ def plan_anew(plan: WorkerPlan, culprits: Sequence[str]) -> WorkerPlan:
 def needs_supervisor(config: ServerConfig) -> bool:
     """Say whether a setting asks for what only a supervisor can do, also for one worker."""
     return bool(
-        config.max_requests
+        config.reload
+        or config.max_requests
         or config.worker_lifetime
         or config.worker_max_rss
         or config.worker_timeout
