@@ -2,11 +2,11 @@
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmarks import census, wrk
@@ -18,14 +18,14 @@ from benchmarks.tally import Latencies, Window, split
 from benchmarks.workloads import Workload
 
 APP = "benchmarks.who_app:app"
-CLIENTS: dict[ClientKind, int] = {KEEP_ALIVE: 4, SHORT: 2, PROBE: 4, FRESH_PROBE: 2}
+CLIENTS: Mapping[ClientKind, int] = {KEEP_ALIVE: 4, SHORT: 2, PROBE: 4, FRESH_PROBE: 2}
 WRK_CONNECTIONS = 32
 LONGEST_S = 900
 ALL_THERE_WITHIN_S = 30.0
 WHO = Workload(name="who", title="who answers", app=APP, expected=b"")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Where to run, and how loud.
 
@@ -34,12 +34,21 @@ class Settings:
         server_core: The core of the server and all its workers.
         client_core: The core of wrk and the exact clients.
         use_wrk: Whether wrk runs at full speed beside the exact clients.
+        clients: The exact clients; at least one `PROBE`.
     """
 
     workers: int = 2
     server_core: int = 0
     client_core: int = 1
     use_wrk: bool = True
+    clients: Mapping[ClientKind, int] = dataclasses.field(default_factory=lambda: CLIENTS)
+
+
+def described(settings: Settings) -> dict[str, object]:
+    """Return the settings for an artifact."""
+    clients = {kind.name: count for kind, count in settings.clients.items()}
+    names = ("workers", "server_core", "client_core", "use_wrk")
+    return {**{name: getattr(settings, name) for name in names}, "clients": clients}
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +68,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Damage:
     """What clients saw of it.
 
@@ -163,5 +172,5 @@ def under_load(name: str, settings: Settings) -> Iterator[Disturbed]:
                 core=settings.client_core,
             )
             background = stack.enter_context(wrk.Background(words))
-        load = stack.enter_context(ExactLoad(("127.0.0.1", process.port), CLIENTS))
+        load = stack.enter_context(ExactLoad(("127.0.0.1", process.port), settings.clients))
         yield Disturbed(process, load, background)

@@ -90,13 +90,6 @@ class Round:
     foreign_share: float
 
 
-def open_files(pid: int) -> int:
-    """Return how many files the tree below a process has open."""
-    return sum(
-        len(list(Path("/proc", str(one), "fd").iterdir())) for one in process_tree.members(pid)
-    )
-
-
 def wait_until_closed(pid: int, at_most: int) -> None:
     """Wait until the server has let go of the connections.
 
@@ -104,9 +97,11 @@ def wait_until_closed(pid: int, at_most: int) -> None:
         ServerFailedError: It still has more files open than that.
     """
     deadline = time.monotonic() + CLOSED_WITHIN_S
-    while open_files(pid) > at_most:
+    while process_tree.open_files(pid) > at_most:
         if time.monotonic() > deadline:
-            raise ServerFailedError(f"it keeps {open_files(pid)} files open after the clients left")
+            raise ServerFailedError(
+                f"it keeps {process_tree.open_files(pid)} files open after the clients left"
+            )
         time.sleep(0.05)
 
 
@@ -115,7 +110,7 @@ def measure(server: ServerProcess, arguments: argparse.Namespace) -> Round:
     with BusyConnection(server.port) as busy:
         busy.ask_for(arguments.warmup)
         alone, noise = ask_for(busy, server.pid, arguments)
-        files = open_files(server.pid)
+        files = process_tree.open_files(server.pid)
         rss, pss = process_tree.rss_bytes(server.pid), process_tree.pss_bytes(server.pid)
         with Holder(server.port, arguments.connections, arguments.client_core) as holder:
             rss = process_tree.rss_bytes(server.pid) - rss

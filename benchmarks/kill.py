@@ -21,6 +21,7 @@ from benchmarks.disturbance import (
     Disturbed,
     Settings,
     add_settings,
+    described,
     settings_of,
     under_load,
 )
@@ -247,7 +248,7 @@ def main(words: list[str] | None = None) -> int:
         rows=[row(one) for one in results],
     )
     artifact = {
-        "settings": dataclasses.asdict(settings),
+        "settings": described(settings),
         "results": [dataclasses.asdict(one) for one in results],
     }
     publish(section, artifact, folder=arguments.output, latest=arguments.latest)

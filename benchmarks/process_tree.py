@@ -95,6 +95,24 @@ def pss_bytes(root: int) -> int:
     return kibibytes * 1024
 
 
+def open_files(root: int) -> int:
+    """Return how many files the tree has open; one that two processes have counts twice."""
+    return sum(entries(pid, "fd") for pid in members(root))
+
+
+def threads(root: int) -> int:
+    """Return how many threads the tree has."""
+    return sum(entries(pid, "task") for pid in members(root))
+
+
+def entries(pid: int, folder: str) -> int:
+    """Return how many entries a folder of one process has in /proc; 0 if it has ended."""
+    try:
+        return sum(1 for _entry in (PROC / str(pid) / folder).iterdir())
+    except GONE:
+        return 0
+
+
 def forget_peak_rss(root: int) -> None:
     """Let the kernel's record of the tree's highest resident memory begin anew."""
     for pid in members(root):

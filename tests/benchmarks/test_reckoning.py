@@ -6,12 +6,13 @@ import sys
 
 import pytest
 
-from benchmarks import process_tree, wrk
+from benchmarks import process_tree, soak, spread, wrk
 from benchmarks.bars import Bar, judge
 from benchmarks.report import render
 from benchmarks.rounds import Settings, in_turn
 from benchmarks.samples import Failure, Results, Sample
 from benchmarks.servers import SERVERS, by_name
+from benchmarks.supervised_report import with_section
 from benchmarks.workloads import WORKLOADS
 
 BAR = Bar(server="serverkit", workload="hello", limit=0.8, peer="granian", peer_workload="hello")
@@ -239,3 +240,46 @@ def test_the_finer_clock_is_taken_where_both_agree() -> None:
 
     assert took.agree
     assert took.seconds == pytest.approx(1.234)
+
+
+def test_a_section_of_the_page_takes_the_place_of_its_last() -> None:
+    """One benchmark run again does not touch what the others said."""
+    page = with_section("# Title\n", "One", "## One\n\nfirst\n")
+    page = with_section(page, "Two", "## Two\n\nother\n")
+    page = with_section(page, "One", "## One\n\nsecond\n")
+
+    assert page == "# Title\n\n## One\n\nsecond\n\n## Two\n\nother\n"
+
+
+def soaked(rss: list[float], files: list[int]) -> tuple[soak.Sample, ...]:
+    """Return samples with these numbers, the rest constant."""
+    return tuple(
+        soak.Sample(
+            after_s=float(number),
+            rss_mib=mib,
+            pss_mib=mib,
+            files=count,
+            threads=4,
+            parent_rss_mib=20.0,
+            parent_files=9,
+            parent_threads=2,
+        )
+        for number, (mib, count) in enumerate(zip(rss, files, strict=True))
+    )
+
+
+def test_a_soak_is_judged_after_its_warm_up() -> None:
+    """Growth at the beginning is none, growth up to the end is, of memory and of files."""
+    level, warming = [50.0] * 8, [20.0, 40.0, *[50.0] * 6]
+    growing, leaking = [50.0 + 2 * number for number in range(8)], list(range(9, 25, 2))
+
+    assert soak.is_flat(soaked(warming, [9] * 8))
+    assert soak.is_flat(soaked(level, [2, 5, *[9] * 6]))
+    assert not soak.is_flat(soaked(growing, [9] * 8))
+    assert not soak.is_flat(soaked(level, leaking))
+
+
+def test_a_worker_without_connections_makes_the_spread_infinite() -> None:
+    """Four workers of whom three work are not spread evenly over three."""
+    assert spread.ratio((16, 16, 16, 16)) == 1.0
+    assert spread.ratio((22, 21, 21, 0)) == float("inf")
