@@ -97,10 +97,12 @@ class Unpackable(Exception):
 
 
 def fail_in_factory(context: WorkerContext) -> Waiting:
+    """Raise."""
     raise ValueError(f"no worker {context.worker_id}")
 
 
 def hang_in_factory(context: WorkerContext) -> Waiting:
+    """Hang."""
     context.recycle("about to hang")
     threading.Event().wait(BOUND_S)
     raise AssertionError("nobody ended it")
@@ -123,31 +125,38 @@ def say(worker: Acting, text: str) -> None:
 
 
 def return_at_once(worker: Acting) -> None:
+    """Return, unasked."""
     worker.context.ready()
 
 
 def raise_value_error(worker: Acting) -> None:
+    """Crash."""
     worker.context.ready()
     raise ValueError("the port is gone")
 
 
 def raise_odd(worker: Acting) -> None:
+    """Crash in a way that cannot be told as it is."""
     raise OddError("two", "words")
 
 
 def raise_unpackable(worker: Acting) -> None:
+    """Crash in a way that cannot be told as it is."""
     raise Unpackable
 
 
 def raise_keyboard_interrupt(worker: Acting) -> None:
+    """Raise what is no Exception."""
     raise KeyboardInterrupt
 
 
 def exit_with(worker: Acting, code: object) -> None:
+    """Leave as programs do."""
     sys.exit(code)  # type: ignore[arg-type]
 
 
 def leave_at_once(worker: Acting, code: int) -> NoReturn:
+    """Leave without a word."""
     os._exit(code)
 
 
@@ -175,7 +184,7 @@ def say_surroundings(worker: Acting) -> None:
 
 def leave_thread(worker: Acting) -> None:
     """Return, and leave a thread behind that does not end."""
-    print("last words", flush=False)
+    sys.stdout.write("last words\n")
     threading.Thread(target=threading.Event().wait, args=(BOUND_S,), name="clinging").start()
 
 
@@ -247,8 +256,7 @@ def write_garbage(worker: Acting) -> None:
 def _sockets() -> list[int]:
     """Find the descriptors of sockets of this process."""
     return [
-        int(name)
-        for name in os.listdir("/proc/self/fd")
-        if os.path.islink(f"/proc/self/fd/{name}")
-        and os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
+        int(each.name)
+        for each in Path("/proc/self/fd").iterdir()
+        if each.is_symlink() and str(each.readlink()).startswith("socket:")
     ]

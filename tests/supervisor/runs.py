@@ -1,18 +1,26 @@
 """A run of one worker, for tests: started, listened to, and ended in any case."""
 
+import functools
 import os
 import queue
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from serverkit_supervisor import WorkerFactory
-from serverkit_supervisor.messages import Exited, Notice, Ready
+from serverkit_supervisor.messages import Exited, Notice
 from serverkit_supervisor.processes import ProcessRunner
-from serverkit_supervisor.runner import Runner, RunSpec
+from serverkit_supervisor.runner import RunnerFactory, RunSpec
+from tests.supervisor.process_workers import Acting
 
 BOUND_S = 60
+
+
+def open_descriptors() -> int:
+    """Count the open descriptors of this process."""
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def spec_of(factory: WorkerFactory, **changes: object) -> RunSpec:
@@ -30,6 +38,11 @@ def spec_of(factory: WorkerFactory, **changes: object) -> RunSpec:
     return RunSpec(**(fields | changes))  # type: ignore[arg-type]
 
 
+def acting(act: Callable[..., None], **arguments: object) -> functools.partial[Acting]:
+    """Make a factory of workers that do one thing."""
+    return functools.partial(Acting, act=functools.partial(act, **arguments))
+
+
 class Run:
     """One run. Use it as a context manager: what still runs at its end is ended.
 
@@ -42,7 +55,7 @@ class Run:
     def __init__(
         self,
         factory: WorkerFactory,
-        kind: Callable[[RunSpec, Callable[[Notice], None]], Runner] = ProcessRunner,
+        kind: RunnerFactory = ProcessRunner,
         **changes: object,
     ) -> None:
         self._notices: queue.SimpleQueue[Notice] = queue.SimpleQueue()

@@ -14,7 +14,6 @@ from serverkit_supervisor.exit_reason import ExitReason
 from serverkit_supervisor.messages import (
     Alive,
     Exited,
-    Failed,
     Ready,
     RecycleWanted,
     Stacks,
@@ -23,14 +22,7 @@ from serverkit_supervisor.messages import (
 from serverkit_supervisor.processes import ProcessRunner, check_factory
 from tests.supervisor import process_workers as workers
 from tests.supervisor.process_workers import Acting, Waiting
-from tests.supervisor.runs import BOUND_S, Run, spec_of
-
-
-def acting(act: object, **arguments: object) -> functools.partial[Acting]:
-    """Make a factory of workers that do one thing."""
-    if arguments:
-        act = functools.partial(act, **arguments)  # type: ignore[arg-type]
-    return functools.partial(Acting, act=act)  # type: ignore[arg-type]
+from tests.supervisor.runs import BOUND_S, Run, acting, open_descriptors, spec_of
 
 
 def test_a_worker_is_ready_and_ends_when_it_is_drained() -> None:
@@ -59,8 +51,14 @@ def test_nothing_is_known_before_the_start() -> None:
 
 def test_the_worker_is_told_who_it_is() -> None:
     """The context in the process says what the spec says, and notices arrive as they were told."""
-    spec = {"worker_id": 3, "generation": 2, "group": "pool", "state": {"x": 1}}
-    with Run(acting(workers.say_all), alive_interval=1.0, **spec) as run:
+    with Run(
+        acting(workers.say_all),
+        worker_id=3,
+        generation=2,
+        group="pool",
+        state={"x": 1},
+        alive_interval=1.0,
+    ) as run:
         assert run.next() == Ready(run.runner)
         assert run.next() == Alive(run.runner)
         assert run.next() == RecycleWanted(run.runner, "pool 3 2 {'x': 1}")
@@ -162,7 +160,7 @@ def test_a_worker_that_hangs_while_it_is_made_says_where() -> None:
 def test_sockets_are_passed_on_and_stay_open() -> None:
     """The worker has the sockets of the spec, under their own numbers, blocking as they were."""
     with socket.create_server(("127.0.0.1", 0)) as first, socket.socket() as second:
-        second.setblocking(False)
+        second.settimeout(0)
         with Run(acting(say_sockets), sockets=(first, second)) as run:
             said = run.wait_for(RecycleWanted).reason
             assert said == f"[({first.fileno()}, None), ({second.fileno()}, 0.0)]"
@@ -172,6 +170,7 @@ def test_sockets_are_passed_on_and_stay_open() -> None:
 
 
 def say_sockets(worker: Acting) -> None:
+    """Say which sockets the worker has."""
     sockets = worker.context.sockets
     workers.say(worker, repr([(each.fileno(), each.gettimeout()) for each in sockets]))
     worker.asked.wait()
@@ -186,202 +185,6 @@ def test_memory_is_measured_while_there_is_a_process() -> None:
         assert 1_000_000 < rss < 1_000_000_000
         run.drained()
         assert run.runner.rss_bytes() is None
-
-
-def test_a_factory_that_raises() -> None:
-    """The exception comes over with its traceback, and the exit reason has it in short."""
-    with Run(workers.fail_in_factory, worker_id=5) as run:
-        failed = run.wait_for(Failed)
-        assert isinstance(failed.error, ValueError)
-        assert failed.error.args == ("no worker 5",)
-        assert "in fail_in_factory" in failed.traceback
-        reason = run.exit().reason
-    assert reason == ExitReason(code=1, error="ValueError: no worker 5")
-    assert str(reason) == "it raised ValueError: no worker 5"
-    assert not reason.expected
-
-
-ENDS = {
-    "raises": (acting(workers.raise_value_error), 1, "ValueError: the port is gone"),
-    "odd": (acting(workers.raise_odd), 1, "OddError: two words"),
-    "interrupt": (acting(workers.raise_keyboard_interrupt), 1, "KeyboardInterrupt"),
-    "exit": (acting(workers.exit_with, code=3), 3, "SystemExit: 3"),
-    "exit text": (acting(workers.exit_with, code="bye"), 1, "SystemExit: bye"),
-    "exit 0": (acting(workers.exit_with, code=0), 0, "SystemExit: 0"),
-    "os exit": (acting(workers.leave_at_once, code=4), 4, ""),
-    "returns": (acting(workers.return_at_once), 0, ""),
-}
-
-
-@pytest.mark.parametrize("name", ENDS)
-def test_every_end_has_its_reason(name: str) -> None:
-    """However a worker ends unasked, it is told once, with its exit code, and not as expected."""
-    factory, code, error = ENDS[name]
-    with Run(factory) as run:
-        while not isinstance(notice := run.next(), Exited):
-            assert isinstance(notice, Ready | Failed)
-        assert notice.reason == ExitReason(code=code, error=error)
-        assert not notice.reason.expected
-    assert run.silent
-    assert any(isinstance(each, Failed) for each in run.heard) == bool(error)
-
-
-def test_what_cannot_be_unpacked_comes_as_text() -> None:
-    """An exception that does not survive the way has its traceback all the same."""
-    for act, text in ((workers.raise_odd, "two words"), (workers.raise_unpackable, "holds a lock")):
-        with Run(acting(act)) as run:
-            failed = run.wait_for(Failed)
-            assert failed.error is None
-            assert text in failed.traceback
-
-
-def test_kill_ends_at_once() -> None:
-    """A process that is killed is told by the name of the signal, and can be told nothing more."""
-    with Run(acting(workers.spin)) as run:
-        run.wait_for(Ready)
-        assert run.runner.kill()
-        reason = run.exit().reason
-        assert reason == ExitReason(signal="SIGKILL")
-        assert str(reason) == "it was killed by SIGKILL"
-        run.runner.close()
-        assert not run.runner.kill()
-        assert not run.runner.terminate()
-        run.runner.ask_status()
-        run.runner.stop()
-
-
-@pytest.mark.parametrize("act", [workers.spin, workers.ignore_everything])
-def test_terminate_ends_what_does_not_want_to(act: object) -> None:
-    """A worker that hangs in Python code is ended, and known to have been ended by force."""
-    with Run(acting(act)) as run:
-        run.wait_for(Ready)
-        run.runner.stop()
-        assert run.runner.terminate()
-        reason = run.exit().reason
-        assert reason == ExitReason(signal="SIGTERM", asked=True)
-        assert not reason.expected
-
-
-def test_terminate_in_the_factory() -> None:
-    """A worker that hangs while it is made is ended too."""
-    with Run(workers.hang_in_factory) as run:
-        run.wait_for(RecycleWanted)
-        run.runner.terminate()
-        assert run.exit().reason.signal == "SIGTERM"
-
-
-def test_garbage_in_the_channel_is_skipped() -> None:
-    """What is no notice is passed over; what follows is heard."""
-    with Run(acting(workers.write_garbage)) as run:
-        assert run.next() == Ready(run.runner)
-        assert run.drained().reason.expected
-
-
-def test_a_worker_that_closes_all_descriptors_ends() -> None:
-    """A process that cannot be told anything any more takes its supervisor for gone."""
-    with Run(workers.Closing) as run:
-        run.wait_for(Ready)
-        run.runner.reopen_logs()
-        assert run.exit().reason == ExitReason(code=0)
-
-
-def test_leftover_threads_do_not_keep_the_process(capfd: pytest.CaptureFixture[str]) -> None:
-    """A worker that returned is gone within a moment, its buffered output written."""
-    with Run(acting(workers.leave_thread)) as run:
-        reason = run.exit().reason
-    assert reason == ExitReason(code=0)
-    out, err = capfd.readouterr()
-    assert out == "last words\n"
-    assert "clinging" in err
-
-
-def test_forks_do_not_hide_the_end() -> None:
-    """A fork that lives on holds the channel open, and the end is told all the same."""
-    with Run(acting(workers.fork_and_return)) as run:
-        fork = int(run.wait_for(RecycleWanted).reason)
-        try:
-            run.runner.kill()
-            assert run.exit().reason.signal == "SIGKILL"
-        finally:
-            os.kill(fork, signal.SIGKILL)
-
-
-def test_forks_are_processes_like_any_others() -> None:
-    """A fork that leaves says nothing in the worker's name, and SIGTERM ends it as usual."""
-    for act, status in ((workers.fork_and_exit, 7), (workers.fork_and_terminate, -signal.SIGTERM)):
-        with Run(acting(act)) as run:
-            assert run.wait_for(RecycleWanted).reason == str(status)
-            assert run.drained().reason.expected
-        assert not any(isinstance(each, Failed) for each in run.heard)
-
-
-def test_an_end_that_somebody_else_has_waited_for_is_told() -> None:
-    """When the exit status is lost, the end is still told, and known not to be known."""
-    with Run(acting(workers.ignore_everything)) as run:
-        run.wait_for(Ready)
-        stolen = threading.Event()
-
-        def steal() -> None:
-            os.waitpid(run.pid, 0)
-            stolen.set()
-
-        runner = run.runner
-        assert isinstance(runner, ProcessRunner)
-        thief = threading.Thread(target=steal)
-        with runner._process._lock:  # type: ignore[union-attr]
-            thief.start()
-            run.signal(signal.SIGKILL)
-            assert stolen.wait(BOUND_S)
-        thief.join()
-        reason = run.exit().reason
-        assert reason.lost
-        assert not reason.expected
-        assert not runner.kill()
-
-
-def test_signals_that_are_not_for_workers_do_nothing() -> None:
-    """What the terminal or an operator sends to the whole group does not reach the worker."""
-    with Run(Waiting) as run:
-        run.wait_for(Ready)
-        for number in ("INT", "HUP", "TTIN", "TTOU", "USR1"):
-            run.signal(signal.Signals[f"SIG{number}"])
-        run.runner.ask_status()
-        assert run.next() == Status(run.runner, idle=True)
-        assert run.drained().reason.expected
-
-
-def test_no_moment_at_which_the_terminal_ends_a_process() -> None:
-    """SIGINT is harmless from the first moment on."""
-    with Run(Waiting) as run:
-        while run.silent:
-            run.signal(signal.SIGINT)
-        run.wait_for(Ready)
-        assert run.drained().reason.expected
-
-
-def test_sigterm_from_outside_asks_for_a_replacement() -> None:
-    """The first SIGTERM changes nothing but to ask; at the second the worker drains by itself."""
-    with Run(Waiting) as run:
-        run.wait_for(Ready)
-        run.signal(signal.SIGTERM)
-        assert run.next() == RecycleWanted(run.runner, "its process was sent SIGTERM")
-        run.runner.ask_status()
-        assert run.next() == Status(run.runner, idle=True)
-        run.signal(signal.SIGTERM)
-        assert run.exit().reason == ExitReason(code=0)
-
-
-def test_sigterm_while_stopping_is_no_hurry(tmp_path: Path) -> None:
-    """A process manager that signals the whole group does not cut the work of those who drain."""
-    path = tmp_path / "asked"
-    with Run(functools.partial(workers.Writing, path=str(path))) as run:
-        run.wait_for(Ready)
-        run.runner.drain()
-        run.wait_for(RecycleWanted)
-        run.signal(signal.SIGTERM)
-        assert "SIGTERM" in run.wait_for(RecycleWanted).reason
-        run.runner.stop()
-        assert run.exit().reason.expected
 
 
 @pytest.mark.parametrize(
@@ -416,14 +219,14 @@ def test_a_state_that_cannot_be_sent_is_refused() -> None:
 
 def test_no_process_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system gives no process, the start raises, and nothing is left open."""
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     for executable in ("", "/nonexistent/python"):
         monkeypatch.setattr(sys, "executable", executable)
         runner = ProcessRunner(spec_of(Waiting, distribute=True), lambda _: None)
-        with pytest.raises(OSError, match="python|executable"):
+        with pytest.raises(OSError, match=r"python|executable"):
             runner.start()
         runner.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors() == before
 
 
 def test_without_descriptors_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:

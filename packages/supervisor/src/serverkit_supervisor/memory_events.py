@@ -45,10 +45,10 @@ def _find(cgroup: Path, mount: Path) -> Path | None:
     except OSError:
         return None
     for line in lines:
-        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        number, controllers, path = [*line.split(":", 2), "", ""][:3]
         # In a container the path may be that of the host, which is not to be seen from within.
         for place in (path.lstrip("/"), ""):
-            if controllers == "":
+            if number == "0" and not controllers:
                 file = mount / place / "memory.events"
             elif "memory" in controllers.split(","):
                 file = mount / "memory" / place / "memory.oom_control"

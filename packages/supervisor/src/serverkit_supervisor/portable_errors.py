@@ -20,10 +20,9 @@ def dump_error(error: BaseException) -> bytes:
     """Pack an exception, without traceback, cause and context; empty where it does not pack."""
     try:
         packed = pickle.dumps(error)
-        load_error(packed)
     except Exception:  # noqa: BLE001 - it may have any code of its own for this
         return b""
-    return packed if len(packed) <= MAX_PICKLE else b""
+    return packed if len(packed) <= MAX_PICKLE and load_error(packed) is not None else b""
 
 
 def load_error(packed: bytes) -> BaseException | None:
