@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import functools
 import http.client
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from serverkit_server.config import ServerConfig
@@ -13,6 +14,16 @@ from serverkit_server.server import Server
 from serverkit_worker.asgi import ASGIApp, Receive, Scope, Send
 
 BOUND_S = 30.0
+
+
+def in_loop[**P](test: Callable[P, Coroutine[object, object, None]]) -> Callable[P, None]:
+    """Run a test on an event loop of its own, which is bounded."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        asyncio.run(asyncio.wait_for(test(*args, **kwargs), BOUND_S))
+
+    return run
 
 
 async def respond(send: Send, body: bytes, *, more: bool = False) -> None:

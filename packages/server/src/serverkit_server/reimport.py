@@ -158,7 +158,7 @@ def _forms(text: str) -> list[str]:
         return []
     path = Path(text).absolute()
     end = os.sep if path.is_dir() else ""
-    return [os.path.normpath(path) + end, str(path.resolve()) + end]
+    return [each.rstrip(os.sep) + end for each in (os.path.normpath(path), str(path.resolve()))]
 
 
 def _is_installed(place: str) -> bool:
