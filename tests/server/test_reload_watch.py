@@ -207,7 +207,7 @@ def test_relative_folders_are_read_from_here(
     with caplog.at_level(logging.INFO, "serverkit.server"), watched.watcher:
         watched.make("src/app.py")
         assert watched.next() == {"src/app.py"}
-    assert "Watching src for changes, 1 folders" in caplog.text
+    assert f"Watching for changes: {tmp_path / 'src'} (1 folder)." in caplog.text
     assert "for these have changed: src/app.py" in caplog.text
 
 

@@ -68,8 +68,8 @@ class ReloadWatcher:
             raise StartupError(
                 f"Files cannot be watched for changes: {error}", setting="reload", remedy=REMEDY
             ) from error
-        places = ", ".join(self._named(root) for root in self._roots)
-        _LOG.info("Watching %s for changes, %d folders in all.", places, changes.folder_count)
+        many = "1 folder" if changes.folder_count == 1 else f"{changes.folder_count} folders"
+        _LOG.info("Watching for changes: %s (%s).", ", ".join(self._roots), many)
         self._thread = threading.Thread(
             target=self._watch, args=(changes,), name="serverkit-reload", daemon=True
         )
