@@ -80,6 +80,7 @@ class AcceptDistributor:
         self._registered: dict[Outlet, int] = {}
         self._wait_s: float | None = None
         self._stop_at: float | None = None
+        self._is_running = False
         self._is_finished = False
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
@@ -87,7 +88,7 @@ class AcceptDistributor:
     @property
     def is_running(self) -> bool:
         """Whether its thread runs."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._is_running
 
     @property
     def failure(self) -> BaseException | None:
@@ -101,13 +102,18 @@ class AcceptDistributor:
             RuntimeError: it runs already, or was stopped; or the system gives no thread.
         """
         with self._lock:
-            if self.is_running or self._stop_at is not None:
+            if self._is_running or self._stop_at is not None:
                 raise RuntimeError("A distributor runs once at a time, and not after its stop")
+            thread = threading.Thread(target=self._run, name="serverkit-distributor", daemon=True)
             self._failure = None
-            self._thread = threading.Thread(
-                target=self._run, name="serverkit-distributor", daemon=True
-            )
-            self._thread.start()
+            self._wait_s = 0.0  # First of all, hand out what an earlier thread has left.
+            self._is_running = True
+            try:
+                thread.start()
+            except RuntimeError:
+                self._is_running = False
+                raise
+            self._thread = thread
 
     def add(self, outlet: Outlet) -> None:
         """Let a worker be given connections."""
@@ -164,6 +170,7 @@ class AcceptDistributor:
         except BaseException as exc:  # noqa: BLE001  Whatever it is, somebody must know.
             self._failure = exc
         finally:
+            self._is_running = False
             self._ended()
 
     def _take_turn(self) -> None:

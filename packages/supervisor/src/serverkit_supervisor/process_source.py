@@ -67,6 +67,7 @@ class ProcessConnectionSource:
         self._accepting = threading.Lock()
         self._stopping = Wakeup()
         self._is_stopped = False
+        self._is_closed = False
 
     def fileno(self) -> int:
         """Give a descriptor that is readable while connections wait. Threads: any."""
@@ -116,7 +117,15 @@ class ProcessConnectionSource:
         self._stopping.set()
 
     def close(self) -> None:
-        """Release the descriptors. Nothing may be received or accepted after it. Repeatable."""
+        """Release the descriptors. Nothing may be received or accepted after it. Repeatable.
+
+        Connections may be closed after it: they are not counted any more.
+        """
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self._counts.close()
         self._stopping.close()
         self._socket.close()
 
@@ -154,6 +163,8 @@ class ProcessConnectionSource:
 
     def _closed(self) -> None:
         """Pass on how many were closed. Called with the lock held."""
+        if self._is_closed:
+            return
         self._counts.numbers[CLOSED] = self._closed_count.total
         self._tell_if_wanted()
 
