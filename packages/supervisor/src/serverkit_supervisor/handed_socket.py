@@ -85,20 +85,23 @@ class HandedSocket(socket.socket):
         try:
             super().close()
         finally:
-            if self.closed_count is not None and self.fileno() < 0:
-                self.closed_count.add_once(self)
+            if self.fileno() < 0:
+                self._count()
 
     def detach(self) -> int:
         """Give the descriptor away without closing it."""
         descriptor = super().detach()
-        if self.closed_count is not None:
-            self.closed_count.add_once(self)
+        self._count()
         return descriptor
 
     def __del__(self) -> None:
         super().__del__()  # type: ignore[misc]  # It closes, and warns of what was not closed.
-        if self.closed_count is not None:
-            self.closed_count.add_once(self)
+        self._count()
+
+    def _count(self) -> None:
+        closed_count = self.closed_count  # Another thread may be about to take it away.
+        if closed_count is not None:
+            closed_count.add_once(self)
 
 
 def connection_of(
