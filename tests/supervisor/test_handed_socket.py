@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 
 from serverkit_supervisor.handed_socket import ClosedCount, HandedSocket, connection_of
-from tests.supervisor.handed import BOUND_S
+from tests.supervisor.handed import BOUND_S, close_all
 
 
 @pytest.fixture
@@ -112,27 +112,28 @@ def test_one_that_is_forgotten_counts(count: ClosedCount) -> None:
     assert count.total == 1
 
 
-def test_threads_that_close_it_together_count_once(count: ClosedCount) -> None:
-    """The count is exact whoever comes first."""
+def test_threads_count_a_connection_once(count: ClosedCount) -> None:
+    """The count is exact whichever of them comes first."""
     rounds, threads = 200, 4
     pairs = [socket.socketpair() for _ in range(rounds)]
     connections = [connection_of(socket.AF_UNIX, b.detach(), count) for _, b in pairs]
     barrier = threading.Barrier(threads)
 
-    def close_all() -> None:
+    def count_all() -> None:
         barrier.wait(BOUND_S)
         for connection in connections:
-            connection.close()
+            count.add_once(connection)
 
-    workers = [threading.Thread(target=close_all) for _ in range(threads)]
+    workers = [threading.Thread(target=count_all) for _ in range(threads)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(BOUND_S)
+    for connection in connections:
+        connection.close()
 
     assert count.total == rounds
-    for client, _ in pairs:
-        client.close()
+    close_all(client for client, _ in pairs)
 
 
 def test_a_finaliser_that_comes_while_counting_is_counted() -> None:

@@ -54,7 +54,7 @@ class HandedSocket(socket.socket):
     closed (those of asyncio close their socket, those of uvloop detach it), and when nobody refers
     to it any more. Who detaches it takes the connection out of the count, though it may live on.
 
-    Threads: as a socket; it is counted once whoever closes it first.
+    Threads: as a socket, which two threads must not close at the same moment.
     """
 
     __slots__ = ("closed_count",)
