@@ -1,6 +1,7 @@
-"""An engine with fake runners, a fake distributor and a fake clock; time and workers obey a test."""
+"""An engine with fake runners, a fake distributor and a fake clock, which obey a test."""
 
 import collections
+import random
 import threading
 from collections.abc import Callable
 
@@ -135,6 +136,11 @@ class FakeRunner:
         self.end(ExitReason(signal="SIGKILL"))
 
     @property
+    def is_told_to_end(self) -> bool:
+        """Whether it was asked to in any way."""
+        return bool({"drain", "stop", "terminate", "kill"} & set(self.told))
+
+    @property
     def is_in_service(self) -> bool:
         """Whether the distributor has its outlet."""
         return self.outlet in self.rig.distributor.outlets
@@ -219,6 +225,7 @@ class Rig:
             worker_timeout=worker_timeout,
             announce=self.events.append,
         )
+        self.fleet._chance = random.Random(0)
         self.engine = Engine(self.fleet, post=self.post, renew=renew, on_ready=self._on_ready)
         self.engine.begin()
         self.engine.step(None)
@@ -302,7 +309,7 @@ class Rig:
     def end_all(self) -> None:
         """Let each worker end that was told to."""
         for runner in self.live():
-            if runner.told:
+            if runner.is_told_to_end:
                 runner.end()
         self.settle()
 

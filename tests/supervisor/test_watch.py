@@ -25,10 +25,10 @@ def test_a_crashed_worker_is_started_again_after_a_while() -> None:
     assert (at_once, before) == (2, 2)
     fresh = rig.runners[2]
     assert (fresh.spec.worker_id, fresh.spec.generation) == (1, 0)
-    assert not fresh.is_in_service
+    served_before = fresh.is_in_service
     fresh.ready()
     rig.settle()
-    assert fresh.is_in_service
+    assert (served_before, fresh.is_in_service) == (False, True)
     assert rig.runners[1].is_closed
     assert len(rig.live()) == 2
 

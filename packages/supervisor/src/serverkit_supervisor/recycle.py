@@ -1,6 +1,6 @@
 """When a worker has served long enough and is replaced by a fresh one.
 
-Pure: age, size and chance are arguments.
+Pure: time, size and chance are arguments.
 """
 
 import random
@@ -29,10 +29,23 @@ class RecycleLimits:
         rss_bytes = int(self.rss_bytes * (1 + jitter * chance.random()))
         return RecycleLimits(lifetime_s=lifetime_s, rss_bytes=rss_bytes)
 
-    def reason(self, *, age_s: float, rss_bytes: int | None) -> str:
-        """Say which bound is passed, as the rest of a sentence; empty: none."""
-        if self.lifetime_s is not None and age_s >= self.lifetime_s:
-            return f"it has served for {age_s:.0f} s"
+    def ends_at(self, ready_at: float) -> float | None:
+        """Give the time at which the lifetime of a run is over; None: never."""
+        return None if self.lifetime_s is None else ready_at + self.lifetime_s
+
+    def reason(self, *, ready_at: float, now: float, rss_bytes: int | None) -> str:
+        """Say which bound is passed, as the rest of a sentence; empty: none.
+
+        Args:
+            ready_at: when it became ready, by the clock of `now`.
+            now: the time, in seconds.
+            rss_bytes: its resident memory; None: not known.
+        """
+        # Not by the age: what is left of a difference after rounding may be less than the lifetime
+        # at the very time that `ends_at` gives.
+        ends_at = self.ends_at(ready_at)
+        if ends_at is not None and now >= ends_at:
+            return f"it has served for {now - ready_at:.0f} s"
         if self.rss_bytes and rss_bytes is not None and rss_bytes > self.rss_bytes:
             return f"it holds {rss_bytes / 2**20:.0f} MiB of memory"
         return ""

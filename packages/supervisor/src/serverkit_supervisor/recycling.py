@@ -46,8 +46,9 @@ class Recycling:
                 times.append(slot.recycle_at)
             if run is None or run.recycle_reason or run.ready_at is None:
                 continue
-            if run.limits.lifetime_s is not None:
-                times.append(run.ready_at + run.limits.lifetime_s)
+            ends_at = run.limits.ends_at(run.ready_at)
+            if ends_at is not None:
+                times.append(ends_at)
             if run.limits.rss_bytes:
                 times.append(self._rss_check_at)
         return min(times, default=None)
@@ -65,7 +66,9 @@ class Recycling:
             if run is None or run.runner is None or run.ready_at is None or run.recycle_reason:
                 continue
             rss_bytes = run.runner.rss_bytes() if weigh else None
-            run.recycle_reason = run.limits.reason(age_s=now - run.ready_at, rss_bytes=rss_bytes)
+            run.recycle_reason = run.limits.reason(
+                ready_at=run.ready_at, now=now, rss_bytes=rss_bytes
+            )
 
     def _begin(self, now: float) -> None:
         """Begin with the first that waits and may be tried."""
