@@ -7,6 +7,7 @@ import pytest
 
 import serverkit_proto
 import serverkit_server
+import serverkit_supervisor
 import serverkit_worker
 from serverkit_cli.main import cli
 from serverkit_proto.errors import REFUSALS
@@ -23,7 +24,8 @@ FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 UPPER_NAME = re.compile(r"SERVERKIT_[A-Z0-9_]+\b")
 FLAG = re.compile(r"--[a-z][a-z0-9-]+")
 LIKE_A_SETTING = re.compile(
-    r"[a-z]+(?:_[a-z]+)*_(?:config|connections|file|format|level|log|permissions|size|timeout)"
+    r"[a-z]+(?:_[a-z]+)*_(?:affinity|budget|config|connections|dir|exclude|failure|file|format"
+    r"|include|jitter|level|lifetime|log|mode|permissions|requests|rss|size|timeout|window)"
 )
 ERROR = re.compile(r"\b[A-Z]\w*(?:Error|Disconnected)\b")
 
@@ -48,7 +50,7 @@ def flags_of(command: click.Command) -> set[str]:
 def unknown_words(text: str) -> set[str]:
     """Find the names in a page that nothing has."""
     inline = [found[1] for found in INLINE.finditer(FENCED.sub("", text))]
-    ours = (serverkit_proto, serverkit_worker, serverkit_server)
+    ours = (serverkit_proto, serverkit_worker, serverkit_supervisor, serverkit_server)
     public = {name for package in ours for name in package.__all__} | {"OSError", "RuntimeError"}
     flags = {flag for code in inline for flag in FLAG.findall(code)}
     settings = {code for code in inline if LIKE_A_SETTING.fullmatch(code)}
