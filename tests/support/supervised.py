@@ -4,13 +4,16 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
 from benchmarks import census, process_tree
 from benchmarks.exact_client import FRESH_PROBE, KEEP_ALIVE, PROBE, SHORT, ClientKind
 from benchmarks.exact_load import ExactLoad
+from tests.support.probe import request
+from tests.support.raw_client import RawClient
 from tests.support.server_process import WAIT_S, ServerProcess
 
 APP = "tests.support.apps.supervised:app"
@@ -49,6 +52,19 @@ def until(done: Callable[[], bool], what: str) -> None:
     while not done():
         assert time.monotonic() < deadline, f"waited {WAIT_S:g} s for {what}"
         time.sleep(0.02)
+
+
+@contextmanager
+def slow_requests(
+    server: ServerProcess, calls: Path, count: int, *, ms: int
+) -> Iterator[list[RawClient]]:
+    """Send requests that take so long, each on a connection of its own; all are in work."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(RawClient(server.address)) for _number in range(count)]
+        for client in clients:
+            client.send(request(f"/slow?ms={ms}"))
+        until(lambda: calls_noted(calls) == count, f"{count} slow requests")
+        yield clients
 
 
 def calls_noted(file: Path) -> int:

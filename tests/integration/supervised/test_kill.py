@@ -18,11 +18,10 @@ from tests.support.server_process import WAIT_S, ServerProcess
 from tests.support.supervised import (
     CLIENTS,
     Family,
-    calls_noted,
     load_on,
     meet,
     port_of,
-    until,
+    slow_requests,
 )
 
 pytestmark = [
@@ -35,7 +34,7 @@ processes = pytest.mark.parametrize("mode", ["process"])
 
 def die(server: ServerProcess, mode: str) -> None:
     """Have a worker end itself, as soon as there is one."""
-    with RawClient(("127.0.0.1", port_of(server))) as client:
+    with RawClient(server.address) as client:
         client.send_what_is_taken(request("/die" if mode == "process" else "/die?thread"))
         client.read_to_end()
 
@@ -68,24 +67,17 @@ def test_a_killed_worker_takes_only_its_own_with_it(supervise: Supervise) -> Non
 def test_slow_requests_elsewhere_outlive_a_killed_worker(supervise: Supervise, calls: Path) -> None:
     """Of slow requests over all workers exactly those of the killed one are lost."""
     server = supervise(workers=3)
-    clients = [RawClient(("127.0.0.1", port_of(server))) for _number in range(12)]
-    held: Counter[int] = Counter()
-    for client in clients:
-        client.send(request())
-        held[census.parse(client.read_answer().body).pid] += 1
-    for client in clients:
-        client.send(request("/slow?ms=2000"))
-    until(lambda: calls_noted(calls) == len(clients), "all slow requests")
-    victim = min(held)
-    os.kill(victim, signal.SIGKILL)
-    answered: Counter[int] = Counter()
-    for client in clients:
-        with client:
+    workers = meet(server, 3)
+    with slow_requests(server, calls, 12, ms=2000) as clients:
+        victim = min(worker.pid for worker in workers)
+        os.kill(victim, signal.SIGKILL)
+        answered: Counter[int] = Counter()
+        for client in clients:
             try:
                 answered[census.parse(client.read_answer().body).pid] += 1
             except ConnectionEnded:
                 answered[victim] += 1
-    assert answered == held
+    assert answered == {worker.pid: 4 for worker in workers}
     assert victim not in {worker.pid for worker in meet(server, 3, but_not=victim)}
 
 
@@ -93,10 +85,8 @@ def test_slow_requests_elsewhere_outlive_a_killed_worker(supervise: Supervise, c
 def test_workers_leave_when_the_parent_is_killed(supervise: Supervise, calls: Path) -> None:
     """No worker outlives its parent, though a request would hold it up, and the port is free."""
     server = supervise("--shutdown-timeout", "600")
-    with Family(server) as family, RawClient(("127.0.0.1", port_of(server))) as client:
+    with Family(server) as family, slow_requests(server, calls, 1, ms=600_000):
         assert len(family.pids) >= 3
-        client.send(request("/slow?ms=600000"))
-        until(lambda: calls_noted(calls) == 1, "the slow request")
         server.send_signal(signal.SIGKILL)
         assert family.living(within_s=WAIT_S / 2) == []
         with socket.create_server(("127.0.0.1", port_of(server))):
@@ -106,9 +96,7 @@ def test_workers_leave_when_the_parent_is_killed(supervise: Supervise, calls: Pa
 def test_a_second_sigterm_ends_at_once(supervise: Supervise, calls: Path) -> None:
     """The second SIGTERM waits for no request, takes all workers along, and the exit code tells."""
     server = supervise("--shutdown-timeout", "600")
-    with Family(server) as family, RawClient(("127.0.0.1", port_of(server))) as client:
-        client.send(request("/slow?ms=600000"))
-        until(lambda: calls_noted(calls) == 1, "the slow request")
+    with Family(server) as family, slow_requests(server, calls, 1, ms=600_000):
         server.send_signal(signal.SIGTERM)
         server.wait_for_output("(?i)stopping")
         server.send_signal(signal.SIGTERM)

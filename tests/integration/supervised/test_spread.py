@@ -1,5 +1,6 @@
 """Connections are spread evenly over the workers."""
 
+import sys
 from collections import defaultdict
 from contextlib import ExitStack
 
@@ -10,9 +11,12 @@ from tests.integration.supervised.conftest import Supervise
 from tests.support.probe import request
 from tests.support.raw_client import RawClient
 from tests.support.server_process import ServerProcess
-from tests.support.supervised import meet, port_of, reload
+from tests.support.supervised import descriptors_of, reload, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="it watches processes by /proc"),
+]
 
 CONNECTIONS, WORKERS = 64, 4
 type Held = dict[census.Worker, list[RawClient]]
@@ -30,7 +34,7 @@ def open_connections(
         held[census.parse(client.read_answer().body)].append(client)
 
     for _number in range(count):
-        client = stack.enter_context(RawClient(("127.0.0.1", port_of(server))))
+        client = stack.enter_context(RawClient(server.address))
         if at_once:
             waiting.append(client)
         else:
@@ -63,9 +67,10 @@ def test_the_worker_with_the_fewest_gets_the_next(supervise: Supervise) -> None:
         held = open_connections(server, stack, CONNECTIONS)
         emptied = max(held, key=lambda worker: len(held[worker]))
         gone = held.pop(emptied)
+        left = descriptors_of(emptied.pid) - len(gone)
         for client in gone:
             client.close()
-        meet(server, WORKERS)  # so the ends have been seen
+        until(lambda: descriptors_of(emptied.pid) <= left, "the ends of connections to be seen")
         again = open_connections(server, stack, len(gone))
         together = {one: [*held.get(one, []), *again.get(one, [])] for one in {*held, *again}}
         assert unevenness(together) <= 1.25

@@ -10,15 +10,13 @@ import pytest
 from benchmarks import census
 from benchmarks.tally import Loss
 from tests.integration.supervised.conftest import Supervise
-from tests.support.probe import request
-from tests.support.raw_client import RawClient
 from tests.support.server_process import ServerProcess
 from tests.support.supervised import (
-    calls_noted,
     load_on,
     meet,
     port_of,
     reload,
+    slow_requests,
     until,
 )
 
@@ -85,16 +83,11 @@ def test_more_and_fewer_workers_lose_nothing(supervise: Supervise) -> None:
 def test_sigterm_answers_what_was_accepted(supervise: Supervise, calls: Path) -> None:
     """SIGTERM under load: requests in work are answered, none is cut in two, and the exit is 0."""
     server = supervise("--shutdown-timeout", "60")
-    clients = [RawClient(("127.0.0.1", port_of(server))) for _number in range(20)]
-    for client in clients:
-        client.send(request("/slow?ms=1500"))
-    until(lambda: calls_noted(calls) == len(clients), "all slow requests")
-    with load_on(server) as load:
+    with slow_requests(server, calls, 20, ms=1500) as clients, load_on(server) as load:
         load.wait_for_answers(3)
         server.send_signal(signal.SIGTERM)
         for client in clients:
-            with client:
-                assert client.read_answer().status == 200
+            assert client.read_answer().status == 200
         assert server.wait() == 0
     # A client that asks on, after the server has gone, is refused; one that asked as the server
     # closed the connection it was about to use can't know more than that it was not answered.
@@ -108,16 +101,12 @@ def test_requests_in_work_outlive_their_generation(supervise: Supervise, calls: 
     """A slow request that the old workers have is answered by them after the new ones serve."""
     server = supervise()
     old = meet(server, 2)
-    clients = [RawClient(("127.0.0.1", port_of(server))) for _number in range(8)]
-    for client in clients:
-        client.send(request("/slow?ms=3000"))
-    until(lambda: calls_noted(calls) == len(clients), "all slow requests")
-    reload(server)
-    answered: Counter[census.Worker] = Counter()
-    for client in clients:
-        with client:
+    with slow_requests(server, calls, 8, ms=3000) as clients:
+        reload(server)
+        answered = set()
+        for client in clients:
             answer = client.read_answer()
             assert answer.status == 200
             assert answer.closes, "the worker that is leaving tells its client so"
-            answered[census.parse(answer.body)] += 1
-    assert set(answered) == set(old)
+            answered.add(census.parse(answer.body))
+    assert answered == set(old)
