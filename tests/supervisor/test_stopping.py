@@ -7,7 +7,7 @@ import pytest
 from serverkit_supervisor.errors import StartupFailed, Unstopped
 from serverkit_supervisor.generation import Generation
 from serverkit_supervisor.group import WorkerGroup
-from serverkit_supervisor.orders import Order
+from serverkit_supervisor.orders import Order, Question
 from tests.supervisor.rig import BOUND_S, Rig, no_worker
 
 POOL = WorkerGroup(name="pool", factory=no_worker, worker_count=2)
@@ -239,3 +239,54 @@ def test_what_cannot_be_put_away_in_time_is_named() -> None:
     may_return.set()
     assert isinstance(outcome, Unstopped)
     assert outcome.names == ("what generation 0 shared",)
+
+
+def test_who_hands_over_drains_with_the_patience_of_a_reload() -> None:
+    """Workers are drained, and keep what waits for them: there is nobody else to take it."""
+    rig = Rig(2, shutdown_timeout=10, reload_timeout=30).start()
+
+    rig.order(Order.HAND_OVER)
+    rig.wait_for(lambda: bool(rig.runners[0].told))
+    kept = len(rig.distributor.outlets)
+    rig.pass_time(29)
+    before = [list(runner.told) for runner in rig.runners]
+    rig.runners[0].end()
+    rig.pass_time(1)
+    after = list(rig.runners[1].told)
+    rig.runners[1].end()
+    rig.wait_for(lambda: rig.engine.is_over)
+
+    assert kept == 2
+    assert before == [["drain"], ["drain"]]
+    assert after == ["drain", "stop"]
+    assert rig.outcome() is None
+
+
+def test_a_shutdown_overtakes_a_hand_over() -> None:
+    """Who is in a hurry waits no longer than for any shutdown."""
+    rig = Rig(1, shutdown_timeout=10, reload_timeout=600).start()
+    rig.order(Order.HAND_OVER)
+    rig.wait_for(lambda: bool(rig.runners[0].told))
+
+    rig.order(Order.SHUTDOWN)
+    rig.wait_for(lambda: len(rig.runners[0].told) == 2)
+    rig.order(Order.HAND_OVER)
+    rig.end_all()
+
+    assert rig.runners[0].told == ["drain", "stop"]
+    assert rig.outcome() is None
+
+
+def test_the_engine_answers_as_long_as_it_lives() -> None:
+    """Also while it ends."""
+    rig = Rig(1).start()
+    answers: list[str] = []
+    rig.post(Question(lambda: answers.append("serving")))
+    rig.settle()
+    rig.order(Order.SHUTDOWN)
+    rig.post(Question(lambda: answers.append("ending")))
+    rig.settle()
+    rig.end_all()
+
+    assert answers == ["serving", "ending"]
+    assert rig.outcome() is None

@@ -23,17 +23,18 @@ from serverkit_supervisor.errors import RestartLimitReached, SupervisorError, Un
 from serverkit_supervisor.fleet import Fleet
 from serverkit_supervisor.generation import Generation
 from serverkit_supervisor.ordered_end import OrderedEnd
-from serverkit_supervisor.orders import Look, Message, Order, Renewed
+from serverkit_supervisor.orders import Look, Message, Order, Question, Renewed
 from serverkit_supervisor.recycling import Recycling
 from serverkit_supervisor.reloading import Reload
 from serverkit_supervisor.renewal import Renewal
 from serverkit_supervisor.restarting import Restart
 from serverkit_supervisor.starting import Starting
-from serverkit_supervisor.states import OVER
+from serverkit_supervisor.states import OVER, Event
 from serverkit_supervisor.stopping import Stopping
 from serverkit_supervisor.watch import Watch
 
 _LOG = logging.getLogger("serverkit.supervisor")
+_ENDS = {Order.SHUTDOWN, Order.HAND_OVER, Order.ABORT}
 _CHANGES = {Order.RELOAD, Order.RESTART}
 
 
@@ -81,6 +82,8 @@ class Engine:
         now = self._fleet.clock()
         if isinstance(message, Order):
             self._obey(message, now)
+        elif isinstance(message, Question):
+            message.answer()
         elif isinstance(message, Renewed):
             self._take_renewed(message)
         elif message is not None and not isinstance(message, Look):
@@ -181,23 +184,22 @@ class Engine:
             reason=reason,
         )
 
-    def _stop(self, now: float, failure: SupervisorError | None = None) -> None:
+    def _stop(
+        self, now: float, failure: SupervisorError | None = None, event: Event = Event.STOP
+    ) -> None:
         self._failure = failure
         if self._change is not None:
             self._change.cancel()
             self._change = None
         self._waiting.clear()
-        self._stopping = Stopping(self._fleet)
+        self._stopping = Stopping(self._fleet, event)
         self._stopping.begin(now)
 
     # What it is told.
 
     def _obey(self, order: Order, now: float) -> None:
-        if order in {Order.SHUTDOWN, Order.ABORT}:
-            if self._stopping is None:
-                self._stop(now)
-            if order is Order.ABORT and self._stopping is not None:
-                self._stopping.abort()
+        if order in _ENDS:
+            self._end(order, now)
         elif self._stopping is not None:
             _LOG.info("No %s any more: the end has begun", order.value)
         elif order is Order.REOPEN_LOGS:
@@ -211,6 +213,14 @@ class Engine:
             self._add_worker(now)
         else:
             self._remove_worker()
+
+    def _end(self, order: Order, now: float) -> None:
+        if self._stopping is None:
+            self._stop(now, event=Event.DRAIN if order is Order.HAND_OVER else Event.STOP)
+        elif order is Order.SHUTDOWN:
+            self._stopping.hurry()
+        if order is Order.ABORT and self._stopping is not None:
+            self._stopping.abort()
 
     def _put_off(self, order: Order) -> None:
         """Remember it for later; a reload or restart only once."""

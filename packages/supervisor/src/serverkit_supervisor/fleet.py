@@ -81,6 +81,7 @@ class Fleet:
         self.distribution = distribution
         self.clock = clock
         self.state: dict[str, object] | None = None
+        self.is_ending = False
         self.runs: dict[object, Run] = {}
         self.runners: tuple[Runner, ...] = ()
         self._make_runner = make_runner
@@ -181,7 +182,8 @@ class Fleet:
     def _enter(self, run: Run, state: State) -> None:
         before, run.state = run.state, state
         run.deadline = self._deadline_of(state)
-        if state not in {State.SERVING, State.STOPPING}:
+        is_last = state is State.STOPPING or (state is State.DRAINING and self.is_ending)
+        if state is not State.SERVING and not is_last:
             # At the end of all, who stops still takes what waits for it.
             self.withdraw(run)
         if state is State.SERVING:

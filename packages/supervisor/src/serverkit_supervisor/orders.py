@@ -1,6 +1,7 @@
 """What the engine is told, besides what the runners tell of their workers."""
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from serverkit_supervisor.generation import Generation
@@ -11,6 +12,7 @@ class Order(enum.Enum):
     """What the owner of a supervisor may ask of it."""
 
     SHUTDOWN = "shutdown"
+    HAND_OVER = "hand over"
     ABORT = "abort"
     RELOAD = "reload"
     RESTART = "restart"
@@ -36,9 +38,20 @@ class Renewed:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """Somebody wants to know whether the engine is alive.
+
+    Args:
+        answer: called by the engine's thread.
+    """
+
+    answer: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """Something has changed that the engine can see for itself."""
 
 
-type Message = Notice | Order | Renewed | Look
+type Message = Notice | Order | Question | Renewed | Look
 """All that reaches the engine."""

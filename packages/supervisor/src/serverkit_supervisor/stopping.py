@@ -15,20 +15,29 @@ class Stopping:
     """The ordered end of all workers.
 
     Owner: the engine. Threads: the supervisor's.
+
+    Args:
+        fleet: the workers.
+        event: `STOP`; or `DRAIN`, where others serve in their place already.
     """
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, event: Event = Event.STOP) -> None:
         self._fleet = fleet
         self._sweep_until: float | None = None
         self._retire_until: float | None = None
-        self._end = OrderedEnd(fleet, Event.STOP)
+        self._end = OrderedEnd(fleet, event)
         self._in_order = True
 
     def begin(self, now: float) -> None:
         """Begin; returns at once."""
+        self._fleet.is_ending = True
         self._fleet.announce("stopping")
         self._sweep_until = now + 2 * SWEEP_S
         self._fleet.distribution.begin_stop(SWEEP_S)
+
+    def hurry(self) -> None:
+        """Have no more patience than for any end, where there was more."""
+        self._end = OrderedEnd(self._fleet, Event.STOP)
 
     def abort(self) -> None:
         """Go on without order and without mercy."""

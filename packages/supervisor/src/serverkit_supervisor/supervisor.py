@@ -19,7 +19,7 @@ from serverkit_supervisor.generation import Generation
 from serverkit_supervisor.group import WorkerGroup
 from serverkit_supervisor.lineage import Lineage
 from serverkit_supervisor.mailbox import Mailbox
-from serverkit_supervisor.orders import Look, Message, Order
+from serverkit_supervisor.orders import Look, Message, Order, Question
 from serverkit_supervisor.processes import ProcessRunner, check_factory
 from serverkit_supervisor.restart import RestartHistory
 from serverkit_supervisor.runner import RunnerFactory
@@ -160,6 +160,18 @@ class Supervisor:
         """Let all workers stop in order, and then `run` return; before `run`: return at once."""
         self._is_told_to_end = True
         self._mailbox.post(Order.SHUTDOWN)
+
+    def hand_over(self) -> None:
+        """End as `shutdown` does, but as patiently as at a reload: others serve already.
+
+        For a process in whose place another one was started, which has the same sockets.
+        """
+        self._is_told_to_end = True
+        self._mailbox.post(Order.HAND_OVER)
+
+    def ask_alive(self, answer: Callable[[], None]) -> None:
+        """Have the thread that supervises call something soon; it does so only if it is alive."""
+        self._mailbox.post(Question(answer))
 
     def abort(self) -> None:
         """Let all workers end at once, whatever they are at, and then `run` return."""
