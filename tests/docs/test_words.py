@@ -12,8 +12,10 @@ import serverkit_worker
 from serverkit_cli.main import cli
 from serverkit_proto.errors import REFUSALS
 from serverkit_server.config import ServerConfig
+from serverkit_server.errors import ServerError
 from serverkit_server.load import CONFIG_VARIABLE, ENV_FILE_VARIABLE, variable_of
 from serverkit_server.setting_types import setting_types
+from serverkit_supervisor.errors import SupervisorError
 from serverkit_worker.errors import ERROR_REPLIES
 from tests.docs.deployment_files import NGINX_DIRECTIVES
 from tests.docs.pages import ROOT, page_files
@@ -32,6 +34,12 @@ ERROR = re.compile(r"\b[A-Z]\w*(?:Error|Disconnected)\b")
 DOCUMENTED = set(UPPER_NAME.findall(PAGES["docs/reference/error-codes.md"]))
 VARIABLES = {variable_of(name) for name in setting_types(ServerConfig)}
 UPPER_NAMES = DOCUMENTED | set(REFUSALS) | VARIABLES | {CONFIG_VARIABLE, ENV_FILE_VARIABLE}
+EXCEPTION_CODES = {
+    error.code
+    for package in (serverkit_server, serverkit_supervisor)
+    for error in vars(package).values()
+    if isinstance(error, type) and issubclass(error, (ServerError, SupervisorError))
+}
 STATUSES = {
     each: reply.status for table in (REFUSALS, ERROR_REPLIES) for each, reply in table.items()
 }
@@ -51,7 +59,7 @@ def unknown_words(text: str) -> set[str]:
     """Find the names in a page that nothing has."""
     inline = [found[1] for found in INLINE.finditer(FENCED.sub("", text))]
     ours = (serverkit_proto, serverkit_worker, serverkit_supervisor, serverkit_server)
-    public = {name for package in ours for name in package.__all__} | {"OSError", "RuntimeError"}
+    public = {name for package in ours for name in package.__all__} | {"OSError", "RuntimeError", "ValueError"}
     flags = {flag for code in inline for flag in FLAG.findall(code)}
     settings = {code for code in inline if LIKE_A_SETTING.fullmatch(code)}
     errors = {name for code in inline if ERROR.fullmatch(code) for name in [code]}
@@ -67,6 +75,11 @@ def unknown_words(text: str) -> set[str]:
 def test_names_exist(name: str) -> None:
     """Every error code, variable, flag, setting and exception of ours that a page names exists."""
     assert unknown_words(PAGES[name]) == set()
+
+
+def test_every_code_of_an_exception_is_documented() -> None:
+    """What has a code that programs may look for stands on the page of codes."""
+    assert {"SERVERKIT_BIND_FAILED", "SERVERKIT_RELOAD_FAILED"} <= EXCEPTION_CODES <= DOCUMENTED
 
 
 def wrong_statuses(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The server: configuration, listening sockets, lifespan and signals around a worker."""
+"""The server: configuration, listening sockets, lifespan, signals and reload around workers."""
 
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import (
@@ -9,6 +9,7 @@ from serverkit_server.errors import (
     ServerError,
     ShutdownError,
     StartupError,
+    WorkerRestartLimitError,
 )
 from serverkit_server.run import run
 from serverkit_server.server import Server
@@ -23,6 +24,7 @@ __all__ = (
     "ServerError",
     "ShutdownError",
     "StartupError",
+    "WorkerRestartLimitError",
     "__version__",
     "run",
 )
