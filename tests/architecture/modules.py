@@ -150,6 +150,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "lifespan",
         "session",
         "serving",
+        "signal_wakeup",
         "single",
         "reimport",
         "reimport_attempt",

@@ -199,7 +199,7 @@ def test_a_worker_gives_up_before_its_supervisor_does() -> None:
     """What a worker bounds itself has more time from the supervisor, with its application's end."""
     config = ServerConfig(startup_timeout=20, shutdown_timeout=6, reload_timeout=40)
     taken = config.supervisor_config(1)
-    assert taken.startup_timeout == 23
+    assert taken.startup_timeout == 27
     assert taken.shutdown_timeout == 17
     assert taken.reload_timeout == 51
 

@@ -344,7 +344,7 @@ class ServerConfig:
             worker_count=worker_count,
             # A worker keeps the bounds itself and says what it waited for, then its application
             # has as long again to stop. The supervisor's bounds are for a worker that hangs.
-            startup_timeout=self.startup_timeout * 1.1 + 1,
+            startup_timeout=self.startup_timeout * 1.1 + 5,
             shutdown_timeout=self.shutdown_timeout * 2 + 5,
             reload_timeout=self.reload_timeout + self.shutdown_timeout + 5,
             worker_timeout=self.worker_timeout,

@@ -22,6 +22,7 @@ from serverkit_server.gil import GilWatch, warn_if_gil_is_back
 from serverkit_server.log_setup import configured_logging, resolve_log_format
 from serverkit_server.reload_watch import check_reload
 from serverkit_server.serving import Serving
+from serverkit_server.signal_wakeup import woken_by_signals
 from serverkit_server.signals import stop_on_signals
 from serverkit_server.single import Single
 from serverkit_server.supervised import Supervised
@@ -248,7 +249,8 @@ class Server:
         if self._is_stop_wanted:  # since before there was somebody to tell
             serving.shutdown()
         try:
-            await serving.run()
+            with woken_by_signals():
+                await serving.run()
         finally:
             self._serving = None
 

@@ -10,14 +10,17 @@ import logging
 import threading
 from typing import Final, Literal
 
+from serverkit_server.app_import import app_traceback
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import ServerError, ShutdownError, StartupError
 from serverkit_server.factory import OpenAccessLog, make_worker, open_access_log
 from serverkit_server.lifespan import Lifespan
 from serverkit_supervisor import WorkerContext
+from serverkit_worker import hooks
 from serverkit_worker.access_log import AccessLog
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector
+from serverkit_worker.errors import WorkerStartupError
 from serverkit_worker.worker import Worker
 
 _LOG = logging.getLogger("serverkit.server")
@@ -189,6 +192,10 @@ class Session:
         if not serving.done():
             raise ShutdownError("The worker does not end; its requests are lost.")
         error = None if serving.cancelled() else serving.exception()
+        if isinstance(error, WorkerStartupError):
+            cause = error.__cause__
+            details = app_traceback(cause, hooks.__file__) if cause else ""
+            raise StartupError(f"{error}.", setting="worker_startup_failure", details=details)
         if error is not None:
             kind = ShutdownError if self._is_ready else StartupError
             raise kind(f"The worker failed: {error!r}.") from error
