@@ -3,11 +3,13 @@
 import asyncio
 import errno
 import logging
+import os
 import socket
 from collections.abc import Iterator
 
 import pytest
 
+from serverkit_worker import acceptor
 from serverkit_worker.acceptor import PAUSE_S, Acceptor
 
 BOUND_S = 10.0
@@ -18,8 +20,8 @@ class Faulty(socket.socket):
 
     faults: list[OSError]
 
-    def dup(self) -> "Faulty":  # The same socket is easier to watch.
-        return self
+    def dup(self) -> "Faulty":
+        raise AssertionError("it makes all duplicates blocking for a moment")
 
     def accept(self) -> tuple[socket.socket, object]:
         if self.faults:
@@ -28,10 +30,12 @@ class Faulty(socket.socket):
 
 
 @pytest.fixture
-def faulty() -> Iterator[Faulty]:
-    """Return a bound socket."""
+def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[Faulty]:
+    """Return a bound socket that acceptors use themselves: so it is easier to watch."""
+    monkeypatch.setattr(acceptor, "_nonblocking_duplicate", lambda sock: sock)
     with Faulty() as sock:
         sock.bind(("127.0.0.1", 0))
+        sock.setblocking(False)  # noqa: FBT003  the standard library's signature
         sock.faults = []
         yield sock
 
@@ -41,14 +45,31 @@ def connect_through(sock: Faulty) -> None:
 
     async def scene() -> None:
         accepted: asyncio.Queue[socket.socket] = asyncio.Queue()
-        acceptor = Acceptor(asyncio.get_running_loop(), sock, accepted.put_nowait, backlog=8)
-        acceptor.start()
+        accepts = Acceptor(asyncio.get_running_loop(), sock, accepted.put_nowait, backlog=8)
+        accepts.start()
         with socket.create_connection(sock.getsockname()[:2], BOUND_S):
             async with asyncio.timeout(BOUND_S):
                 (await accepted.get()).close()
-        acceptor.close()
-        acceptor.close()
+        accepts.close()
+        accepts.close()
         assert sock.fileno() == -1
+
+    asyncio.run(scene())
+
+
+def test_a_duplicate_never_blocks() -> None:
+    """Nor do its siblings for a moment, on which others may be accepting."""
+
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        with Faulty() as sock:
+            sock.bind(("127.0.0.1", 0))
+            sock.setblocking(False)  # noqa: FBT003  the standard library's signature
+            accepts = Acceptor(loop, sock, socket.socket.close, backlog=8)
+            accepts.start()
+            accepts.accept_waiting()  # Would block.
+            accepts.close()
+            assert not os.get_blocking(sock.fileno())
 
     asyncio.run(scene())
 
@@ -81,10 +102,10 @@ def test_what_the_kernel_holds_is_accepted_at_the_end(faulty: Faulty) -> None:
 
     async def scene() -> None:
         accepted: asyncio.Queue[socket.socket] = asyncio.Queue()
-        acceptor = Acceptor(asyncio.get_running_loop(), faulty, accepted.put_nowait, backlog=8)
-        acceptor.start()
+        accepts = Acceptor(asyncio.get_running_loop(), faulty, accepted.put_nowait, backlog=8)
+        accepts.start()
         with socket.create_connection(faulty.getsockname()[:2], BOUND_S):
-            acceptor.close()  # The loop has had no turn to accept in between.
+            accepts.close()  # The loop has had no turn to accept in between.
             accepted.get_nowait().close()
 
     asyncio.run(scene())

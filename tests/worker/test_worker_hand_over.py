@@ -1,7 +1,7 @@
 """A worker whose sockets another one listens on as well leaves them to that one."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 
 from serverkit_worker.config import WorkerConfig
@@ -82,7 +82,8 @@ def test_new_connections_at_full_speed_notice_nothing(any_loop: WorkerConfig) ->
                 old = new
         finally:
             stop.set()
-            for talk in talks:
-                talk.result(WAIT_S)
-            old.worker.shutdown()
+            wait(talks, timeout=2 * WAIT_S)
+            old.worker.abort()
             old.join()
+        for talk in talks:
+            talk.result(0)

@@ -62,8 +62,7 @@ class Acceptor:
             backlog: how many connections may wait in the kernel.
         """
         self._loop = loop
-        self._sock = sock.dup()
-        self._sock.setblocking(False)  # noqa: FBT003  the standard library's signature
+        self._sock = _nonblocking_duplicate(sock)
         self._admit = admit
         self._backlog = backlog
         self._is_started = False
@@ -137,3 +136,15 @@ class Acceptor:
     def _resume(self) -> None:
         self._resume_handle = None
         self._loop.add_reader(self._sock, self._accept)
+
+
+def _nonblocking_duplicate(sock: socket.socket) -> socket.socket:
+    """Return a socket for the same queue of connections, whose `accept` does not block.
+
+    `socket.dup` would make it blocking first, and with it every duplicate: another worker, about to
+    accept from one at this moment, would not come back.
+    """
+    descriptor = socket.dup(sock.fileno())
+    duplicate = socket.socket(sock.family, sock.type, sock.proto, fileno=descriptor)
+    duplicate.setblocking(False)  # noqa: FBT003  the standard library's signature
+    return duplicate
