@@ -169,6 +169,14 @@ def test_connections_do_not_pass_to_other_programs(
     close_all([*received, *(client for client, _ in clients)])
 
 
+def test_a_way_that_cannot_be_opened_leaves_nothing_open(hoard: list[int]) -> None:
+    """Descriptors for the sockets there are, but none for what they share."""
+    fill(hoard, free=2)
+
+    with pytest.raises(OSError, match="Too many open files"):
+        ProcessHandover()
+
+
 def test_a_process_that_has_not_begun_can_do_so_after_its_connections_were_taken_back() -> None:
     """What it needs to begin with is not taken away."""
     handover = ProcessHandover()

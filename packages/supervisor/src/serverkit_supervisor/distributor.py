@@ -74,8 +74,13 @@ class AcceptDistributor:
         self._lock = threading.Lock()
         self._spread = Spread(count_leaving=max_connections > 0)
         self._selector = selectors.DefaultSelector()
-        self._intake = Intake(listeners, self._selector)
         self._wakeup = Wakeup()
+        try:
+            self._intake = Intake(listeners, self._selector)
+        except BaseException:
+            self._selector.close()
+            self._wakeup.close()
+            raise
         self._selector.register(self._wakeup, selectors.EVENT_READ)
         self._registered: dict[Outlet, int] = {}
         self._wait_s: float | None = None

@@ -48,7 +48,13 @@ class Intake:
         """
         if len(sockets) > LISTENERS:
             raise ValueError(f"No more than {LISTENERS} listening sockets, not {len(sockets)}")
-        self._listeners = [Listener(each, index) for index, each in enumerate(sockets)]
+        self._listeners: list[Listener] = []
+        try:
+            for index, each in enumerate(sockets):
+                self._listeners.append(Listener(each, index))
+        except BaseException:
+            self.close()
+            raise
         self._selector = selector
         self._is_listening = False
         self._batch = 1

@@ -57,7 +57,12 @@ class ProcessHandover:
             OSError: no descriptors are left.
         """
         parent_socket, self.child_socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.outlet = ProcessOutlet(parent_socket, self.child_socket)
+        try:
+            self.outlet = ProcessOutlet(parent_socket, self.child_socket)
+        except OSError:
+            parent_socket.close()
+            self.child_socket.close()
+            raise
 
     def close(self) -> None:
         """Close both ends. Connections that wait in between are closed. Repeatable."""
