@@ -11,6 +11,7 @@ from benchmarks.server_process import ServerFailedError
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 EVERY_S = 0.01
+MANY = 128
 IN_A_ROW = 20
 """So many new connections in a row to new workers, and there is no old one."""
 DEAD_AFTER = 100
@@ -54,6 +55,9 @@ def last_answer(connection: socket.socket) -> Worker:
 def meet(port: int, count: int, *, within_s: float, but_not: int = 0) -> frozenset[Worker]:
     """Return all the workers, asking on many connections at once until that many were met.
 
+    On more and more of them: where connections go to the worker that has the fewest, a new worker
+    gets as many as it takes to catch up with the others before they get the next.
+
     Args:
         port: Where the server listens.
         count: How many there are.
@@ -64,21 +68,22 @@ def meet(port: int, count: int, *, within_s: float, but_not: int = 0) -> frozens
         ServerFailedError: There are fewer, or nobody meets all of them in that time.
     """
     met: set[Worker] = set()
-    failed = 0
+    failed, connections = 0, 4 * count
     began = time.monotonic()
     while time.monotonic() < began + within_s and failed < DEAD_AFTER:
         failed += 1
         with contextlib.suppress(OSError):
-            met |= {one for one in ask_at_once(port, 4 * count) if one.pid != but_not}
+            met |= {one for one in ask_at_once(port, connections) if one.pid != but_not}
             failed = 0
         if len(met) >= count:
             return frozenset(met)
+        connections = min(2 * connections, MANY)
         time.sleep(EVERY_S)
     took = time.monotonic() - began
     raise ServerFailedError(f"{len(met)} of {count} workers were met in {took:.1f} s")
 
 
-def ask_at_once(port: int, connections: int) -> set[Worker]:
+def ask_at_once(port: int, connections: int = MANY // 2) -> set[Worker]:
     """Return who answers on that many new connections, all open at the same time.
 
     Raises:

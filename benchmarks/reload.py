@@ -60,7 +60,7 @@ def reload(there: Disturbed) -> tuple[float, bool]:
         ServerFailedError: That does not happen.
     """
     port = there.process.port
-    old = census.ask_at_once(port, 16)
+    old = census.ask_at_once(port)
     began, took = time.monotonic(), RELOADED_WITHIN_S
     os.kill(there.process.pid, signal.SIGHUP)
     try:

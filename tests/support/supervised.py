@@ -39,7 +39,7 @@ def meet(server: ServerProcess, count: int, *, but_not: int = 0) -> frozenset[ce
 
 def reload(server: ServerProcess) -> None:
     """Reload by SIGHUP, and return when only new workers with new code answer."""
-    old = census.ask_at_once(port_of(server), 16)
+    old = census.ask_at_once(port_of(server))
     server.send_signal(signal.SIGHUP)
     census.until_replaced(port_of(server), old, within_s=WAIT_S)
     generation = census.ask(port_of(server)).generation

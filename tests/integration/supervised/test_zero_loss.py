@@ -28,7 +28,7 @@ pytestmark = [
 
 def workers_seen(server: ServerProcess) -> int:
     """Return how many workers answer on many connections at once."""
-    return len(census.ask_at_once(port_of(server), 24))
+    return len(census.ask_at_once(port_of(server)))
 
 
 def until_workers(server: ServerProcess, count: int) -> None:
