@@ -103,10 +103,10 @@ class Reload:
             fleet.put_in_service(run)
         fleet.lineage.succeed(generation)
         _LOG.info("%s serves; %s finishes what it has", generation, old)
-        fleet.announce("reloaded")
-        fleet.announce("draining")
         self.draining = OrderedEnd(fleet, Event.DRAIN, old)
         self.draining.advance()
+        fleet.announce("reloaded")
+        fleet.announce("draining")
 
 
 def renewed(

@@ -61,7 +61,8 @@ class Watch:
     def _crashed(self, slot: Slot, run: Run, now: float) -> None:
         delay = slot.history.crashed(now)
         slot.current, slot.successor = slot.successor, None
-        evidence = f"\n{run.evidence()}" if run.evidence() else ""
+        # The stacks of one that was late are in the log already, from when it was ended by force.
+        evidence = f"\n{run.traceback.rstrip()}" if run.traceback else ""
         if delay is None:
             slot.given_up = run.ending()
             _LOG.critical("%s crashed: %s; it is not started again.%s", run, run.ending(), evidence)
