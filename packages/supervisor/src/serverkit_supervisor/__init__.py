@@ -19,6 +19,7 @@ from serverkit_supervisor.events import SupervisorEvent
 from serverkit_supervisor.generation import Generation
 from serverkit_supervisor.group import WorkerGroup
 from serverkit_supervisor.restart import RestartPolicy
+from serverkit_supervisor.signals import supervised
 from serverkit_supervisor.supervisor import Supervisor
 
 __all__ = (
@@ -39,6 +40,7 @@ __all__ = (
     "WorkerFactory",
     "WorkerGroup",
     "__version__",
+    "supervised",
 )
 
 __version__ = "0.1.0"
