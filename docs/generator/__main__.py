@@ -22,6 +22,7 @@ from docs.generator.state_tables import (
     worker_states,
     writing_states,
 )
+from docs.generator.supervisor_parts import echo_example, supervisor_settings
 
 DOCS = Path(__file__).resolve().parents[1]
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
@@ -36,6 +37,10 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "writing-states": writing_states,
     },
     "guides/reload.md": {"signals": signal_table},
+    "guides/supervisor.md": {
+        "echo-example": echo_example,
+        "supervisor-settings": supervisor_settings,
+    },
 }
 
 
