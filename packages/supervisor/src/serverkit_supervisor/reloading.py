@@ -102,9 +102,10 @@ class Reload:
             slot.put(run)
             fleet.put_in_service(run)
         fleet.lineage.succeed(generation)
-        _LOG.info("%s serves; %s finishes what it has", generation, old)
         self.draining = OrderedEnd(fleet, Event.DRAIN, old)
         self.draining.advance()
+        # Now it is so: nothing that comes is given to the old one any more.
+        _LOG.info("%s serves; %s finishes what it has", generation, old)
         fleet.announce("reloaded")
         fleet.announce("draining")
 
@@ -132,6 +133,9 @@ def report(fleet: Fleet, failure: ReloadFailed) -> None:
     """Tell that the old generation goes on, and why."""
     evidence = f"\n{failure.traceback}" if failure.traceback else ""
     _LOG.error(
-        "Reload failed: %s. %s goes on serving.%s", failure.message, fleet.lineage.current, evidence
+        "Reload failed: %s. %s goes on serving.%s",
+        failure.message.rstrip("."),
+        fleet.lineage.current,
+        evidence,
     )
     fleet.announce("reload_failed", error=failure)
