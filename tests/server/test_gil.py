@@ -3,13 +3,13 @@
 import logging
 import subprocess
 import sys
-import sysconfig
 import warnings
 from pathlib import Path
 
 import pytest
 
 from serverkit_server import gil
+from tests.support.gil_extension import build_gil_extension
 
 MESSAGE = (
     "The global interpreter lock (GIL) has been enabled to load module 'fast_thing', which has not "
@@ -76,28 +76,11 @@ def test_knows_this_python() -> None:
     assert gil.is_gil_enabled() or gil.is_free_threaded_build()
 
 
-NEEDS_GIL = """
-#include <Python.h>
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "needs_gil", 0, -1, 0};
-PyMODINIT_FUNC PyInit_needs_gil(void) { return PyModule_Create(&module); }
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not gil.is_free_threaded_build(), reason="this Python always has a GIL")
 def test_notices_a_real_extension(tmp_path: Path) -> None:
     """An extension module that does not say that it can do without the GIL is named."""
-    source = tmp_path / "needs_gil.c"
-    source.write_text(NEEDS_GIL, "utf-8")
-    target = tmp_path / f"needs_gil{sysconfig.get_config_var('EXT_SUFFIX')}"
-    include = sysconfig.get_path("include")
-    compiler = ["cc", "-shared", "-fPIC", f"-I{include}", "-o", str(target), str(source)]
-    try:
-        built = subprocess.run(compiler, capture_output=True, check=False, timeout=60)
-    except FileNotFoundError:
-        pytest.skip("there is no C compiler")
-    if built.returncode:
-        pytest.skip("there are no headers to build with")
+    build_gil_extension(tmp_path)
     code = (
         "from serverkit_server import gil\n"
         "before = gil.is_gil_enabled()\n"

@@ -57,6 +57,10 @@ async def answer(scope, send):
     if scope["path"] == "/hold":
         print("held", flush=True)
         await asyncio.sleep(600)
+    if scope["path"] == "/wait":
+        print("waiting", flush=True)
+        while not Path(__file__).with_name("gate").exists():
+            await asyncio.sleep(0.01)
     facts = {{
         "version": VERSION,
         "pid": os.getpid(),
