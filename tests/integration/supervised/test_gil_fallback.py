@@ -2,12 +2,13 @@
 
 import json
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from serverkit_server.gil import is_free_threaded_build
-from tests.integration.conftest import Serve
 from tests.integration.supervised.editable import NAME, EditableApp, ask_all
 from tests.support.gil_extension import build_gil_extension
 from tests.support.server_process import ServerProcess
@@ -28,6 +29,17 @@ def app(tmp_path: Path) -> EditableApp:
     return EditableApp(tmp_path)
 
 
+@pytest.fixture
+def serve() -> Iterator[Callable[..., ServerProcess]]:
+    """Start servers that may say what others must not: Python's own warning about the GIL."""
+    with ExitStack() as stack:
+
+        def start(*flags: str) -> ServerProcess:
+            return stack.enter_context(ServerProcess(*flags))
+
+        yield start
+
+
 def startup_facts(server: ServerProcess) -> dict[str, object]:
     """Return what the server said when it was up."""
     line = next(line for line in server.output.splitlines() if '"event": "startup"' in line)
@@ -35,7 +47,7 @@ def startup_facts(server: ServerProcess) -> dict[str, object]:
     return facts
 
 
-def test_threads_by_default(serve: Serve, app: EditableApp) -> None:
+def test_threads_by_default(serve: Callable[..., ServerProcess], app: EditableApp) -> None:
     """Without such a module several workers are threads, and the GIL stays off."""
     server = serve(APP, *app.flags, "--workers", "2")
     facts = startup_facts(server)
@@ -43,7 +55,9 @@ def test_threads_by_default(serve: Serve, app: EditableApp) -> None:
     assert facts["gil"] is False
 
 
-def test_processes_where_a_module_needs_the_gil(serve: Serve, app: EditableApp) -> None:
+def test_processes_where_a_module_needs_the_gil(
+    serve: Callable[..., ServerProcess], app: EditableApp
+) -> None:
     """With it they are processes; the banner and one line of the log name the module."""
     app.write("first", on_import=IMPORT)
     server = serve(APP, *app.flags, "--workers", "2")
@@ -54,7 +68,9 @@ def test_processes_where_a_module_needs_the_gil(serve: Serve, app: EditableApp) 
     assert server.output.count("Workers run in processes, not in threads") == 1
 
 
-def test_threads_where_they_are_asked_for(serve: Serve, app: EditableApp) -> None:
+def test_threads_where_they_are_asked_for(
+    serve: Callable[..., ServerProcess], app: EditableApp
+) -> None:
     """Asked for threads, they are threads; one line says that they take turns, and why."""
     app.write("first", on_import=IMPORT)
     server = serve(APP, *app.flags, "--workers", "2", "--worker-mode", "thread")
@@ -62,7 +78,7 @@ def test_threads_where_they_are_asked_for(serve: Serve, app: EditableApp) -> Non
     assert server.output.count("not at the same time: the GIL is on, the module 'needs_gil'") == 1
 
 
-def test_new_code_that_needs_the_gil(serve: Serve, app: EditableApp) -> None:
+def test_new_code_that_needs_the_gil(serve: Callable[..., ServerProcess], app: EditableApp) -> None:
     """A reload cannot make processes of threads: the new code serves, with a warning."""
     server = serve(APP, *app.flags, "--workers", "2")
     app.write("second", on_import=IMPORT)
