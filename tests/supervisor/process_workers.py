@@ -124,6 +124,12 @@ def say(worker: Acting, text: str) -> None:
 # What `Acting` may do.
 
 
+def wait(worker: Acting) -> None:
+    """Do nothing until asked to end."""
+    worker.context.ready()
+    worker.asked.wait()
+
+
 def return_at_once(worker: Acting) -> None:
     """Return, unasked."""
     worker.context.ready()

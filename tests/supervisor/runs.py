@@ -116,3 +116,8 @@ class Run:
 
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
+
+    def pause(self) -> None:
+        """Stop the process for a while, until SIGCONT."""
+        self.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)

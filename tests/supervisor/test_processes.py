@@ -91,7 +91,7 @@ def test_questions_do_not_pile_up() -> None:
     """A worker that does not answer is asked once, so the channel never fills."""
     with Run(Waiting) as run:
         run.wait_for(Ready)
-        run.signal(signal.SIGSTOP)
+        run.pause()
         for _ in range(100_000):
             run.runner.ask_status()
             run.runner.ask_stacks()
@@ -106,7 +106,7 @@ def test_a_process_that_reads_nothing_holds_nobody_up() -> None:
     """Commands return at once also when the channel is full."""
     with Run(Waiting) as run:
         run.wait_for(Ready)
-        run.signal(signal.SIGSTOP)
+        run.pause()
         for _ in range(20_000):
             run.runner.reopen_logs()
         assert run.runner.kill()
@@ -226,6 +226,26 @@ def test_no_process_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(OSError, match=r"python|executable"):
             runner.start()
         runner.close()
+    assert open_descriptors() == before
+
+
+def test_no_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system gives no thread to watch the process, it is ended, and the start raises."""
+    before = open_descriptors()
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    runner = ProcessRunner(spec_of(Waiting, distribute=True), lambda _: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(OSError, match="can't start new thread"):
+            runner.start()
+    assert not runner.kill()
+    runner.close()
+    assert runner.pid is not None
+    with pytest.raises(ChildProcessError):
+        os.waitpid(runner.pid, os.WNOHANG)
     assert open_descriptors() == before
 
 
