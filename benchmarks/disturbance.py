@@ -6,10 +6,11 @@ import dataclasses
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import census, wrk
+from benchmarks.core_watch import CoreWatch
 from benchmarks.exact_client import FRESH_PROBE, KEEP_ALIVE, PROBE, SHORT, ClientKind
 from benchmarks.exact_load import ExactLoad
 from benchmarks.server_process import ServerProcess
@@ -21,6 +22,7 @@ APP = "benchmarks.who_app:app"
 CLIENTS: Mapping[ClientKind, int] = {KEEP_ALIVE: 4, SHORT: 2, PROBE: 4, FRESH_PROBE: 2}
 WRK_CONNECTIONS = 32
 LONGEST_S = 900
+PATIENCE_S = 10
 ALL_THERE_WITHIN_S = 30.0
 WHO = Workload(name="who", title="who answers", app=APP, expected=b"")
 
@@ -81,6 +83,8 @@ class Damage:
         told_to_close: Answers that said `Connection: close` without having been asked to.
         closed_idle: Connections that were closed while nothing was asked on them.
         longest_stall_ms: The longest time that a client was without an answer that was due.
+        machine_gap_ms: The longest time that the machine kept one of the cores from a thread that
+            does next to nothing; such a stall is not the server's.
         inside: How long answers took while it was done, to clients that ask at a steady pace.
         outside: How long they took otherwise.
     """
@@ -93,6 +97,7 @@ class Damage:
     told_to_close: int
     closed_idle: int
     longest_stall_ms: float
+    machine_gap_ms: float
     inside: Latencies
     outside: Latencies
 
@@ -112,12 +117,17 @@ class Disturbed:
     """
 
     def __init__(
-        self, process: ServerProcess, load: ExactLoad, background: wrk.Background | None
+        self,
+        process: ServerProcess,
+        load: ExactLoad,
+        background: wrk.Background | None,
+        cores: Sequence[CoreWatch],
     ) -> None:
         self.process = process
         self.load = load
         self.windows: list[Window] = []
         self._background = background
+        self._cores = cores
 
     def end(self) -> Damage:
         """End the load, and return what it saw.
@@ -139,6 +149,7 @@ class Disturbed:
             told_to_close=sum(tally.told_to_close for tally in tallies),
             closed_idle=sum(tally.closed_idle for tally in tallies),
             longest_stall_ms=self.load.longest_stall_s * 1e3,
+            machine_gap_ms=max(core.longest_gap_s for core in self._cores) * 1e3,
             inside=inside,
             outside=outside,
         )
@@ -162,6 +173,10 @@ def under_load(name: str, settings: Settings) -> Iterator[Disturbed]:
         census.meet(process.port, settings.workers, within_s=ALL_THERE_WITHIN_S)
         stack.callback(os.sched_setaffinity, 0, free)
         os.sched_setaffinity(0, {settings.client_core})  # and of threads that start now
+        cores = [
+            stack.enter_context(CoreWatch(core))
+            for core in (settings.server_core, settings.client_core)
+        ]
         background = None
         if settings.use_wrk:
             words = wrk.command(
@@ -170,7 +185,10 @@ def under_load(name: str, settings: Settings) -> Iterator[Disturbed]:
                 seconds=LONGEST_S,
                 connections=WRK_CONNECTIONS,
                 core=settings.client_core,
+                timeout_s=PATIENCE_S,
             )
             background = stack.enter_context(wrk.Background(words))
-        load = stack.enter_context(ExactLoad(("127.0.0.1", process.port), settings.clients))
-        yield Disturbed(process, load, background)
+        load = stack.enter_context(
+            ExactLoad(("127.0.0.1", process.port), settings.clients, patience_s=PATIENCE_S)
+        )
+        yield Disturbed(process, load, background, cores)

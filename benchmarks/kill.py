@@ -184,7 +184,7 @@ def row(seen: Kills) -> list[object]:
         "-" if seen.port_free_s is None else "yes",
     ]
     if damage is None:
-        return [seen.server, *["-"] * 7, *parent, seen.remark[:300]]
+        return [seen.server, *["-"] * 8, *parent, seen.remark[:300]]
     remarks = [f"{what} {count}" for what, count in damage.lost.items()]
     remarks += [f"wrk {damage.wrk_errors}"] if damage.wrk_errors else []
     remarks += [seen.remark] if seen.remark else []
@@ -197,6 +197,7 @@ def row(seen: Kills) -> list[object]:
         f"**{damage.all_lost}**",
         seen.lost_elsewhere,
         damage.longest_stall_ms,
+        damage.machine_gap_ms,
         damage.inside.p99_ms,
         *parent,
         "; ".join(remarks),
@@ -205,7 +206,13 @@ def row(seen: Kills) -> list[object]:
 
 HEADER = (
     *("server", "kills", "s until restored: median (max)", "answered", "lost", "lost elsewhere"),
-    *("longest stall ms", "p99 ms meanwhile", "parent killed: children lived s", "port free"),
+    *(
+        "longest stall ms",
+        "machine gap ms",
+        "p99 ms meanwhile",
+        "parent killed: children lived s",
+        "port free",
+    ),
     "remarks",
 )
 HOW_TO_READ = (
@@ -213,8 +220,10 @@ HOW_TO_READ = (
     "is *restored* when as many workers answer as before. *lost*: requests sent, or connections "
     "tried, without an answer of status 200; what the killed worker had in work is lost with any "
     "server. *lost elsewhere*: of the exact clients, on connections that another worker had "
-    "answered. Then, in another run, SIGKILL to the parent: how long its children lived (- for at "
-    f"least {CHILDREN_GONE_WITHIN_S:.0f} s), and whether the port was free then."
+    "answered. *machine gap*: the longest time that the machine kept one of the two cores from a "
+    "thread that does next to nothing. Then, in another run, SIGKILL to the parent: how long its "
+    f"children lived (- for at least {CHILDREN_GONE_WITHIN_S:.0f} s), and whether the port was "
+    "free then."
 )
 
 

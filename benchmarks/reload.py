@@ -98,7 +98,7 @@ def row(seen: Reloads) -> list[object]:
     """Return the cells of one server."""
     damage = seen.damage
     if damage is None:
-        return [seen.server, len(seen.took_s), *["-"] * 8, f"**FAILED**: {seen.remark[:300]}"]
+        return [seen.server, len(seen.took_s), *["-"] * 9, f"**FAILED**: {seen.remark[:300]}"]
     remarks = [f"{what} {count}" for what, count in damage.lost.items()]
     remarks += [f"wrk {damage.wrk_errors}"] if damage.wrk_errors else []
     remarks += [seen.remark] if seen.remark else []
@@ -110,6 +110,7 @@ def row(seen: Reloads) -> list[object]:
         damage.answered + damage.wrk_answered,
         f"**{damage.all_lost}**",
         damage.longest_stall_ms,
+        damage.machine_gap_ms,
         damage.outside.p99_ms,
         damage.inside.p99_ms,
         damage.told_to_close,
@@ -120,15 +121,18 @@ def row(seen: Reloads) -> list[object]:
 
 HEADER = (
     *("server", "reloads", "s for each: median (max)", "answered", "lost", "longest stall ms"),
+    "machine gap ms",
     *("p99 ms outside", "p99 ms during", "told to close", "closed idle", "remarks"),
 )
 HOW_TO_READ = (
     "SIGHUP to a server with several workers, wrk and exact clients at full speed, for each until "
     "only new workers answer. *lost*: requests sent, or connections tried, without an answer of "
     "status 200. *longest stall*: the longest time that any one client was without an answer that "
-    "was due, over the whole run. p99 is that of clients that ask every 10 ms, counted from when "
-    "the request was due. *told to close*: answers with `Connection: close`; *closed idle*: "
-    "connections that the server closed between two requests. Neither is a loss."
+    "was due, over the whole run; *machine gap*: the longest time that the machine kept one of "
+    "the two cores from a thread that does next to nothing. p99 is that of clients that ask every "
+    "10 ms, counted from when the request was due. *told to close*: answers with `Connection: "
+    "close`; *closed idle*: connections that the server closed between two requests. Neither is a "
+    "loss."
 )
 
 

@@ -168,7 +168,7 @@ def is_flat(samples: tuple[Sample, ...]) -> bool:
 def row(seen: Soak) -> list[object]:
     """Return the cells of one server."""
     if len(seen.samples) < 4 or seen.damage is None:
-        return [seen.server, seen.reloads, seen.kills, *["-"] * 8, f"**FAILED**: {seen.remark}"]
+        return [seen.server, seen.reloads, seen.kills, *["-"] * 9, f"**FAILED**: {seen.remark}"]
     grown = []
     for number in ("rss_mib", "parent_rss_mib", "files", "parent_files", "threads"):
         second, last = quarters(seen.samples, number)
@@ -181,6 +181,7 @@ def row(seen: Soak) -> list[object]:
         *(seen.server, seen.reloads, seen.kills, damage.answered + damage.wrk_answered),
         f"**{damage.all_lost}**",
         damage.longest_stall_ms,
+        damage.machine_gap_ms,
         *grown,
         "; ".join([*remarks, *([seen.remark] if seen.remark else [])]),
     ]
@@ -220,7 +221,8 @@ def main(words: list[str] | None = None) -> int:
             "the last, sampled just before reloads."
         ),
         header=(
-            *("server", "reloads", "kills", "answered", "lost", "longest stall ms", "RSS MiB"),
+            *("server", "reloads", "kills", "answered", "lost", "longest stall ms"),
+            *("machine gap ms", "RSS MiB"),
             *("parent RSS MiB", "files", "parent files", "threads", "remarks"),
         ),
         rows=[row(one) for one in results],

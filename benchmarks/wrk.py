@@ -83,11 +83,13 @@ def command(
     core: int | None,
     path: str = "/",
     headers: tuple[str, ...] = (),
+    timeout_s: int | None = None,
 ) -> list[str]:
-    """Return the command line of one run; no core leaves it free."""
+    """Return the command line of one run; no core leaves it free, no timeout means two seconds."""
     return [
         *(() if core is None else ("taskset", "-c", str(core))),
         *("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script)),
+        *(() if timeout_s is None else ("--timeout", f"{timeout_s}s")),
         *(word for header in headers for word in ("-H", header)),
         f"http://127.0.0.1:{port}{path}",
     ]

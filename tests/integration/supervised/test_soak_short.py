@@ -43,7 +43,7 @@ def test_reloads_and_crashes_leave_nothing_behind(supervise: Supervise, mode: st
         files, threads = descriptors_of(server.pid), threads_of(server.pid)
         return files <= lowest["files"] and threads <= lowest["threads"]
 
-    for _number in range(3):
+    for _number in range(2):
         round_of_trouble()
         until(settled, f"no more than {lowest} after a round")
     assert server.stop(signal.SIGTERM) == 0
