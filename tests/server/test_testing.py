@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import http.client
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -174,6 +175,40 @@ def test_the_fixture_starts_and_stops(serverkit_server: Callable[..., TestServer
     first, second = serverkit_server(app), serverkit_server(app, root_path="/below")
     assert first.port != second.port
     assert [get(first.url), get(second.url)] == [b"hello", b"hello"]
+
+
+async def who(scope: Scope, receive: Receive, send: Send) -> None:
+    """Say which process and which thread serves."""
+    if scope["type"] != "http":
+        raise NotImplementedError
+    body = f"{os.getpid()} {threading.get_ident()}".encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["thread", "process"])
+def test_several_workers(
+    serverkit_server: Callable[..., TestServer], mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Tests can have several workers, in threads as in processes, and reload them."""
+    server = serverkit_server(who, workers=2, worker_mode=mode)
+    workers = {get(server.url) for _ in range(8)}
+    assert len(workers) == 2
+    pids = {int(each.split()[0]) for each in workers}
+    assert (pids == {os.getpid()}) == (mode == "thread")
+    assert server.is_running
+    server.stop()
+    assert not is_up(server)
+    assert "ERROR" not in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["thread", "process"])
+def test_several_workers_that_do_not_start(mode: str) -> None:
+    """What keeps the workers from starting is raised, as for a single one."""
+    with pytest.raises(LifespanError, match="no database"):
+        TestServer(refuses_to_start, workers=2, worker_mode=mode).start()
 
 
 @pytest.mark.slow

@@ -10,9 +10,11 @@ from typing import ClassVar, Self
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import StartupError
 from serverkit_server.server import Server
+from serverkit_server.worker_plan import plan_workers
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.own_loop import run_in_own_loop
 
+_START_TIMEOUT_S = 5.0
 _STOP_TIMEOUT_S = 60.0
 
 
@@ -25,7 +27,8 @@ class TestServer:
             httpx.get(server.url)
 
     Args:
-        app: an ASGI application, or the name of one.
+        app: an ASGI application, or the name of one. For workers in processes it must be found by
+            them as well: name it, or give a function of a module.
         host: where to listen.
         port: 0: any free one.
         config: any field of `ServerConfig`. Unlike there, nothing is written for each request, and
@@ -88,15 +91,19 @@ class TestServer:
             and server.bound_addr is not None
         )
 
-    def start(self, timeout: float = 5.0) -> None:
+    def start(self, timeout: float | None = None) -> None:
         """Start, and return when requests are answered. Does nothing if it runs.
 
         Args:
-            timeout: seconds; after that it is given up.
+            timeout: seconds; after that it is given up. None: 5 for a worker in this process, and
+                `startup_timeout` for others, which take longer.
 
         Raises:
             StartupError: it could not start, or not in time.
         """
+        if timeout is None:
+            is_single = plan_workers(self._config).place == "single"
+            timeout = _START_TIMEOUT_S if is_single else self._config.startup_timeout
         with self._lock:
             if self._thread is not None:
                 return
