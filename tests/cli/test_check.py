@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from serverkit_cli import check as check_module
+from serverkit_server import worker_plan
 from tests.cli.conftest import Run
 
 APP = "async def app(scope, receive, send):\n    raise RuntimeError('must not be called')\n"
@@ -26,9 +27,23 @@ def test_what_can_be_served_passes(run: Run, folder: Path) -> None:
     assert result.exit_code == 0
     found = verdicts(result.stdout)
     assert found.pop("gil") in {"PASS", "WARN"}
-    assert found == dict.fromkeys(["settings", "address", "loop", "logging", "application"], "PASS")
+    subjects = ["settings", "address", "loop", "logging", "application", "workers"]
+    assert found == dict.fromkeys(subjects, "PASS")
+    assert "workers: 1, single (async)" in result.stdout
     assert "settings: 2 from the command line" in result.stdout
     assert "address: 127.0.0.1:1\n" in result.stdout
+
+
+def test_workers_are_told(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many workers there would be, and where, is a line; a warning where that is unexpected."""
+    (folder / "checked_many.py").write_text(APP)
+    result = run("check", "checked_many:app", "--workers", "3", "--worker-mode", "process")
+    assert "PASS  workers: 3, process (async)\n" in result.stdout
+
+    monkeypatch.setattr(worker_plan, "is_gil_enabled", lambda: True)
+    result = run("check", "checked_many:app", "--workers", "3", "--worker-mode", "thread")
+    assert result.exit_code == 0
+    assert "WARN  workers: 3, thread (async). Threads were asked for, but" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import platform
 import sys
 
 from serverkit_cli.info import gather, version_of
+from serverkit_server.cpus import count_available_cpus
 from tests.cli.conftest import Run
 
 
@@ -19,7 +20,17 @@ def test_info_is_json_in_a_pipe(run: Run) -> None:
     assert facts["python"]["version"] == platform.python_version()
     assert facts["python"]["gil"] is getattr(sys, "_is_gil_enabled", lambda: True)()
     assert facts["packages"]["serverkit-cli"] == version_of("serverkit-cli")
-    assert facts.keys() == {"packages", "python", "loops", "http1", "platform"}
+    assert facts.keys() == {"packages", "python", "workers", "loops", "http1", "platform"}
+
+
+def test_info_tells_of_workers() -> None:
+    """How many CPUs there are for workers, and what several of them would be, are facts."""
+    facts = gather()
+    gil = facts["python"]["gil"]
+    assert facts["workers"] == {
+        "cpus_available": count_available_cpus(),
+        "auto": "process (async)" if gil else "thread (async)",
+    }
 
 
 def test_info_is_text_when_asked_for(run: Run) -> None:

@@ -14,6 +14,7 @@ from serverkit_server.config import ServerConfig
 from serverkit_server.gil import is_free_threaded_build, is_gil_enabled
 from serverkit_server.load import Loaded, Source
 from serverkit_server.log_setup import configured_logging
+from serverkit_server.worker_plan import plan_anew, plan_workers
 
 type Settings = Loaded[ServerConfig]
 
@@ -65,6 +66,7 @@ def _checks(loaded: Settings, app: str) -> Iterator[tuple[str, Callable[[], str]
     yield "logging", logging
     yield "application", application
     yield "gil", _verify_gil
+    yield "workers", lambda: _verify_workers(config)
 
 
 def _run(name: str, verify: Callable[[], str]) -> bool:
@@ -111,3 +113,11 @@ def _verify_gil() -> str:
     if is_free_threaded_build() and is_gil_enabled():
         raise _Doubt("the GIL is on, though this Python can do without")
     return "on, as this Python is built" if is_gil_enabled() else "off"
+
+
+def _verify_workers(config: ServerConfig) -> str:
+    """Say where workers would run, once the application is imported."""
+    plan = plan_anew(plan_workers(config), [])
+    if plan.reason:
+        raise _Doubt(f"{plan.count}, {plan.description}. {plan.reason}")
+    return f"{plan.count}, {plan.description}"

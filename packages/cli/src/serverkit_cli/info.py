@@ -9,7 +9,10 @@ import click
 
 from serverkit_cli.help_layout import HeadedCommand
 from serverkit_cli.output import format_option, wants_json, write_json
+from serverkit_server.config import ServerConfig
+from serverkit_server.cpus import count_available_cpus
 from serverkit_server.gil import is_free_threaded_build, is_gil_enabled
+from serverkit_server.worker_plan import plan_workers
 
 _OURS = (
     "serverkit",
@@ -23,7 +26,7 @@ _OURS = (
 
 @click.command("info", cls=HeadedCommand, params=[format_option("text", "json")])
 def info(output_format: str | None) -> None:
-    """Show versions, the state of the GIL, event loops and parsers."""
+    """Show versions, the state of the GIL, CPUs and workers, event loops and parsers."""
     facts = gather()
     if wants_json(output_format):
         write_json(facts)
@@ -45,6 +48,10 @@ def gather() -> dict[str, dict[str, object]]:
             "executable": sys.executable,
             "free_threaded": is_free_threaded_build(),
             "gil": is_gil_enabled(),
+        },
+        "workers": {
+            "cpus_available": count_available_cpus(),
+            "auto": plan_workers(ServerConfig(workers=2)).description,
         },
         "loops": {"asyncio": platform.python_version(), "uvloop": version_of("uvloop")},
         "http1": {"fast": version_of("serverkit-proto"), "h11": version_of("h11")},

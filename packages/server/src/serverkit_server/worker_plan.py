@@ -12,7 +12,6 @@ Rules:
     modules may switch it on. Then the plan is made anew, for processes.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -20,8 +19,6 @@ from typing import Literal
 from serverkit_server.config import ServerConfig
 from serverkit_server.cpus import count_available_cpus
 from serverkit_server.gil import explain_gil, is_free_threaded_build, is_gil_enabled
-
-_LOG = logging.getLogger("serverkit.server")
 
 type Place = Literal["single", "thread", "process"]
 """Where workers run; single: one, in the server itself."""
@@ -72,7 +69,7 @@ def plan_workers(
 
 
 def plan_anew(plan: WorkerPlan, culprits: Sequence[str]) -> WorkerPlan:
-    """Look at the plan again after the application was imported, and log what is not as expected.
+    """Look at the plan again after the application was imported.
 
     Args:
         plan: as it was before.
@@ -82,16 +79,10 @@ def plan_anew(plan: WorkerPlan, culprits: Sequence[str]) -> WorkerPlan:
         return plan
     why = explain_gil(culprits)
     if plan.is_free:
-        _LOG.warning(
-            "The GIL is on, though this Python can do without: %s. Workers run in processes, not "
-            "in threads.",
-            why,
-        )
-        return replace(plan, place="process", reason=f"The GIL is on: {why}.")
-    _LOG.warning(
-        "Workers run in threads as asked for, but not at the same time: the GIL is on, %s.", why
-    )
-    return plan
+        reason = f"The GIL is on: {why}. Workers run in processes, not in threads."
+        return replace(plan, place="process", reason=reason)
+    reason = f"Threads were asked for, but do not run at the same time: the GIL is on, {why}."
+    return replace(plan, reason=reason)
 
 
 def needs_supervisor(config: ServerConfig) -> bool:
@@ -119,8 +110,9 @@ def _plan_freely(config: ServerConfig, count: int) -> WorkerPlan:
     if not is_gil_enabled():
         return WorkerPlan(place="thread", count=count, is_free=True)
     # On an ordinary build that is what everybody expects.
-    reason = f"The GIL is on: {explain_gil([])}." if is_free_threaded_build() else ""
-    return WorkerPlan(place="process", count=count, is_free=True, reason=reason)
+    is_odd = is_free_threaded_build()
+    reason = f"The GIL is on: {explain_gil([])}. Workers run in processes, not in threads."
+    return WorkerPlan(place="process", count=count, is_free=True, reason=reason if is_odd else "")
 
 
 def _as_many_as_fit(config: ServerConfig, cpus: int) -> int:
