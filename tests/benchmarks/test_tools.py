@@ -127,3 +127,102 @@ def test_a_drain_is_counted(tmp_path: Path) -> None:
     artifact = artifact_of(finished, tmp_path)
     assert artifact["requests"] == artifact["answered"] + len(artifact["lost"]) == 5
     assert artifact["status"] is not None
+
+
+@needs_wrk
+def test_reloads_are_counted_and_timed(tmp_path: Path) -> None:
+    """Each reload has its time, and clients saw what they lost, which here is nothing."""
+    finished = run_tool(
+        *("reload", "--servers", "serverkit-threads", "--reloads", "2", "--interval", "0.2"),
+        *("--output", str(tmp_path), "--latest", *cores()),
+    )
+
+    (result,) = artifact_of(finished, tmp_path)["results"]
+    assert len(result["took_s"]) == 2
+    assert result["remark"] == ""
+    assert result["damage"]["answered"] > 0
+    assert result["damage"]["wrk_answered"] > 0
+    assert result["damage"]["lost"] == {}
+    assert "## Reload under load" in (tmp_path / "latest-supervised.md").read_text()
+
+
+@needs_wrk
+def test_kills_are_counted_and_timed(tmp_path: Path) -> None:
+    """The workers are restored after each kill, and no child outlives its parent."""
+    finished = run_tool(
+        *("kill", "--servers", "serverkit-processes", "--kills", "1", "--interval", "0.2"),
+        *("--output", str(tmp_path), *cores()),
+    )
+
+    (result,) = artifact_of(finished, tmp_path)["results"]
+    assert len(result["restored_s"]) == 1
+    assert result["remark"] == ""
+    assert result["lost_elsewhere"] == 0
+    assert result["children_lived_s"] is not None
+    assert result["port_free_s"] is not None
+
+
+def test_the_spread_is_counted_for_all_workers(tmp_path: Path) -> None:
+    """Every connection has a worker, in both ways to open them."""
+    finished = run_tool(
+        *("spread", "--servers", "serverkit-threads", "--connections", "12", "--workers", "3"),
+        *("--output", str(tmp_path)),
+    )
+
+    (result,) = artifact_of(finished, tmp_path)["results"]
+    assert sum(result["one_by_one"]) == sum(result["at_once"]) == 12
+    assert len(result["one_by_one"]) == 3
+
+
+@needs_wrk
+def test_short_connections_are_compared(tmp_path: Path) -> None:
+    """Each server is measured in both places, and none of its requests fails."""
+    finished = run_tool(
+        *("short_connections", "--servers", "serverkit,serverkit-threads", "--rounds", "1"),
+        *("--seconds", "1", "--connections", "4", "--output", str(tmp_path), *cores()),
+    )
+
+    samples = artifact_of(finished, tmp_path)["samples"]
+    assert len(samples) == 4
+    assert all(one["requests_per_s"] > 0 and not one["error"] for one in samples)
+
+
+@needs_wrk
+def test_memory_and_speed_are_compared(tmp_path: Path) -> None:
+    """One worker and several are weighed and timed."""
+    finished = run_tool(
+        *("thread_scaling", "--servers", "serverkit-threads", "--rounds", "1", "--seconds", "1"),
+        *("--connections", "4", "--output", str(tmp_path)),
+    )
+
+    artifact = artifact_of(finished, tmp_path)
+    assert [one["workers"] for one in artifact["memory"]] == [1, 4]
+    assert [one["workers"] for one in artifact["speed"]] == [1, 2]
+    assert all(one["pss_mib"] > 0 for one in artifact["memory"])
+    assert all(one["per_cpu_s"] > 0 for one in artifact["speed"])
+
+
+def test_idle_servers_are_watched(tmp_path: Path) -> None:
+    """Each server that was started has its share of a core."""
+    finished = run_tool(
+        *("idle_cpu", "--servers", "serverkit,serverkit-threads", "--seconds", "0.5"),
+        *("--output", str(tmp_path)),
+    )
+
+    results = artifact_of(finished, tmp_path)["results"]
+    assert [one["server"] for one in results] == ["serverkit", "serverkit-threads"]
+    assert all(one["processes"] == 1 and not one["error"] for one in results)
+
+
+@needs_wrk
+def test_a_soak_samples_what_the_server_has(tmp_path: Path) -> None:
+    """Memory, files and threads are there for each interval, with what was lost."""
+    finished = run_tool(
+        *("soak", "--servers", "serverkit-threads", "--seconds", "3", "--interval", "0.4"),
+        *("--output", str(tmp_path), *cores()),
+    )
+
+    (result,) = artifact_of(finished, tmp_path)["results"]
+    assert len(result["samples"]) == result["reloads"] > 1
+    assert result["damage"]["lost"] == {}
+    assert all(one["rss_mib"] > 1 and one["files"] > 1 for one in result["samples"])
