@@ -258,6 +258,16 @@ def test_it_ends_when_it_is_left(watched: Watched) -> None:
     assert not [each for each in threading.enumerate() if each.name == "serverkit-reload"]
 
 
+def test_polling_can_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system tells of nothing, as on some network drives, files can be looked at."""
+    monkeypatch.setenv("WATCHFILES_FORCE_POLLING", "1")
+    watched = Watched(tmp_path)
+    watched.make("app.py")
+    with watched.watcher:
+        os.utime(tmp_path / "app.py", (4e9, 4e9))  # it counts whole seconds
+        assert watched.next() == {"app.py"}
+
+
 def test_bytecode_of_an_edit_is_forgotten(tmp_path: Path) -> None:
     """What Python keeps of a source goes, of each level; of other files nothing is touched."""
     source = tmp_path / "app.py"
