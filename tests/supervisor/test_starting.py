@@ -111,6 +111,22 @@ def test_a_worker_that_cannot_say_what_it_does_is_ended_all_the_same() -> None:
     assert isinstance(rig.outcome(), StartupFailed)
 
 
+def test_a_worker_that_is_not_ready_yet_is_not_waited_for() -> None:
+    """Told to stop while it starts, a worker has no more time than it had to become ready."""
+    rig = Rig(2, startup_timeout=3, shutdown_timeout=60)
+    hanging, failing = rig.runners
+
+    rig.pass_time(2.5)
+    failing.crash()
+    rig.wait_for(lambda: "stop" in hanging.told)
+    rig.pass_time(0.5)
+    rig.wait_for(lambda: "stacks" in hanging.told)
+
+    assert hanging.told == ["stop", "stacks"]
+    hanging.end()
+    rig.wait_for(lambda: rig.engine.is_over)
+
+
 def test_a_system_without_processes_ends_the_start() -> None:
     """A worker that cannot even be started is a failure like any other."""
 

@@ -181,7 +181,11 @@ class Fleet:
 
     def _enter(self, run: Run, state: State) -> None:
         before, run.state = run.state, state
+        until = run.deadline
         run.deadline = self._deadline_of(state)
+        if (before, state) == (State.STARTING, State.STOPPING) and until and run.deadline:
+            # It has nothing to finish, so it gets no more time than it had to become ready.
+            run.deadline = min(until, run.deadline)
         is_last = state is State.STOPPING or (state is State.DRAINING and self.is_ending)
         if state is not State.SERVING and not is_last:
             # At the end of all, who stops still takes what waits for it.
