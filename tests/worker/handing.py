@@ -77,13 +77,14 @@ class Handing:
         """Accept one connection and hand it over."""
         self.give(self.listener.accept()[0], surplus=surplus)
 
-    def give(self, accepted: socket.socket, *, surplus: bool = False) -> None:
-        """Hand a connection over."""
+    def give(self, accepted: socket.socket, *, surplus: bool = False, wakes: bool = True) -> None:
+        """Hand a connection over, and wake the worker."""
         handed = HandedSocket(accepted.family, accepted.type, fileno=accepted.detach())
         handed.ended = self.ended
         with self._lock:
             self._waiting.append(Handed(handed, 0, surplus))
-        self._writing.send(b"x")
+        if wakes:
+            self._writing.send(b"x")
 
     def take_back(self) -> list[Handed]:
         """Return what was not taken."""

@@ -158,6 +158,26 @@ def test_what_waits_when_the_end_begins_is_served(any_loop: WorkerConfig) -> Non
                 assert (response.status, response.closes) == (200, True)
 
 
+def test_what_comes_in_the_last_moment_is_served(any_loop: WorkerConfig) -> None:
+    """It looks once more before it ends."""
+    app = Gate()
+    with (
+        Handing() as handing,
+        RunningWorker(app, config=any_loop, connections=handing) as running,
+        handing.client() as first,
+        Client(handing.listener.getsockname()) as last,
+    ):
+        first.send(GET)
+        last.send(GET)
+        eventually(lambda: app.entered == 1)
+        running.worker.start_draining()
+        eventually(lambda: running.worker._serving and running.worker._serving.draining)
+        handing.give(handing.listener.accept()[0], wakes=False)
+        app.let_go()
+        with running.ended_within(WAIT_S):
+            assert first.read().status == last.read().status == 200
+
+
 def test_what_is_handed_to_a_worker_that_has_ended_can_be_taken_back(
     any_loop: WorkerConfig,
 ) -> None:

@@ -119,6 +119,23 @@ def test_an_end_does_not_wait_for_a_start(any_loop: WorkerConfig, name: str) -> 
     assert calls == ["serverkit.worker.startup", "cancelled"]
 
 
+def test_an_application_may_end_its_worker_as_it_starts(any_loop: WorkerConfig) -> None:
+    """It has started, so it is told of the end."""
+    app = Recorder()
+
+    async def ending(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+        if scope["type"] == "serverkit.worker.startup":
+            running.worker.start_draining()
+
+    running = RunningWorker(ending, config=any_loop)
+    with running:
+        running.join()
+
+    assert app.types() == ["startup", "draining", "shutdown"]
+    assert app.scopes[1]["reason"] == "reload"
+
+
 def test_it_is_ready_when_its_hook_is_done(any_loop: WorkerConfig) -> None:
     """And not before it listens."""
     order: list[str] = []

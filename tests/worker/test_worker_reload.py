@@ -1,5 +1,6 @@
 """Workers take turns while clients ask at full speed: every request is answered."""
 
+import asyncio
 import itertools
 import socket
 import threading
@@ -227,6 +228,7 @@ def test_the_nearer_deadline_counts(
         eventually(lambda: app.entered == 1)
         with running.ended_within(WAIT_S):
             running.worker.start_draining()
+            eventually(lambda: running.worker._drain and running.worker._drain._timeout)
             running.worker.shutdown()
         assert running.worker.unfinished_count == 1
 
@@ -242,6 +244,23 @@ def test_abort_ends_a_reload(any_loop: WorkerConfig) -> None:
         with running.ended_within(WAIT_S):
             running.worker.abort()
         assert running.worker.unfinished_count == 1
+
+
+def test_a_hook_is_no_request(any_loop: WorkerConfig) -> None:
+    """What the application is told does not count as unfinished when it is cut off."""
+    began = threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "serverkit.worker.draining":
+            began.set()
+            await asyncio.Event().wait()
+
+    with RunningWorker(app, config=any_loop) as running, running.client():
+        running.worker.start_draining()
+        assert began.wait(WAIT_S)
+        running.worker.abort()
+        running.join()
+        assert running.worker.unfinished_count == 0
 
 
 @pytest.mark.parametrize("name", ["start_draining", "shutdown"])

@@ -1,15 +1,18 @@
 """A worker that is given a TLS context."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from serverkit_worker import connector
 from serverkit_worker.asgi import Receive, Scope, Send
 from serverkit_worker.config import WorkerConfig
+from serverkit_worker.worker import Worker
 from tests.worker.certificates import make_certificate, server_context, trusting
 from tests.worker.driving import CHUNKED, GET, chunk, hello, post
-from tests.worker.running import WAIT_S, Client, RunningWorker, eventually
+from tests.worker.running import WAIT_S, Client, RunningWorker, eventually, listening
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +89,66 @@ def test_what_is_no_tls_harms_nobody_else(
         with running.client() as client:
             assert client.ask(GET).status == 200
         eventually(running.worker.is_idle)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let handshakes take longer than any test waits."""
+    monkeypatch.setattr(connector, "HANDSHAKE_TIMEOUT_S", 10 * WAIT_S)
+
+
+def shaking_hands(running: RunningWorker) -> bool:
+    """Return whether a connection is being made."""
+    return running.worker._serving is not None and len(running.worker._serving.connecting) == 1
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_reload_waits_for_handshakes(any_loop: WorkerConfig, certificate: Path) -> None:
+    """The connection was accepted, so it is served."""
+    config = replace(any_loop, reload_timeout=10 * WAIT_S)
+    with Secured(hello, certificate, config) as running, Client(running.address) as client:
+        eventually(lambda: shaking_hands(running))
+        assert not running.worker.is_idle()
+        running.worker.start_draining()
+        eventually(lambda: running.worker._serving and running.worker._serving.draining)
+        client.socket = trusting(certificate).wrap_socket(
+            client.socket, server_hostname="localhost"
+        )
+        with running.ended_within(WAIT_S):
+            response = client.ask(GET)
+        assert (response.status, response.closes) == (200, True)
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_shutdown_does_not_wait_long_for_handshakes(
+    any_loop: WorkerConfig, certificate: Path
+) -> None:
+    """Nobody is kept from ending by a client that says nothing."""
+    config = replace(any_loop, shutdown_timeout=10 * WAIT_S)
+    with Secured(hello, certificate, config) as running, Client(running.address) as client:
+        eventually(lambda: shaking_hands(running))
+        with running.ended_within(WAIT_S):
+            running.worker.shutdown()
+        assert client.read_to_end() == b""
+
+
+@pytest.mark.usefixtures("patient")
+def test_an_abort_leaves_nothing_behind(certificate: Path) -> None:
+    """No handshake goes on in the loop that goes on."""
+
+    async def main() -> None:
+        with listening() as sock, Client(sock.getsockname()):
+            context = server_context(certificate)
+            worker = Worker(WorkerConfig(), hello, sock, ssl_context=context)
+            task = asyncio.create_task(worker.serve())
+            async with asyncio.timeout(WAIT_S):
+                while worker.is_idle():  # noqa: ASYNC110  nobody announces it
+                    await asyncio.sleep(0)
+                worker.abort()
+                await task
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
 
 
 def test_a_drain_ends_idle_connections(any_loop: WorkerConfig, certificate: Path) -> None:
