@@ -1,5 +1,6 @@
 """Workers of many kinds, for processes and threads; nothing is imported but the contract."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -242,6 +243,26 @@ def spin(worker: Acting) -> None:
     worker.context.ready()
     while True:
         pass
+
+
+def run_loop(worker: Acting) -> None:
+    """Run an event loop that sleeps until the worker is asked to end."""
+
+    async def wait() -> None:
+        worker.context.ready()
+        await asyncio.get_running_loop().run_in_executor(None, worker.asked.wait)
+
+    asyncio.run(wait())
+
+
+def sleep_in_loop(worker: Acting) -> None:
+    """Run an event loop that sleeps, and is not to be asked for anything."""
+
+    async def sleep() -> None:
+        worker.context.ready()
+        await asyncio.sleep(BOUND_S)
+
+    asyncio.run(sleep())
 
 
 def ignore_everything(worker: Acting) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from serverkit_supervisor.exit_reason import ExitReason
-from serverkit_supervisor.messages import Exited, Failed, Ready, RecycleWanted
+from serverkit_supervisor.messages import Command, Exited, Failed, Ready, RecycleWanted
 from serverkit_supervisor.processes import ProcessRunner
 from tests.supervisor import process_workers as workers
 from tests.supervisor.runs import BOUND_S, Run, acting
@@ -86,6 +86,31 @@ def test_terminate_ends_what_does_not_want_to(act: Callable[..., None]) -> None:
         reason = run.exit().reason
         assert reason == ExitReason(signal="SIGTERM", asked=True)
         assert not reason.expected
+
+
+def test_a_worker_that_does_not_answer_shows_its_stacks(capfd: pytest.CaptureFixture[str]) -> None:
+    """Stacks that were asked for and did not come are written by other means, before the end."""
+    with Run(acting(workers.spin)) as run:
+        run.wait_for(Ready)
+        assert isinstance(run.runner, ProcessRunner)
+        run.runner._unanswered.add(Command.STACKS)
+        run.runner.terminate()
+        assert run.exit().reason.signal == "SIGTERM"
+    assert "in spin" in capfd.readouterr().err
+
+
+def test_an_event_loop_is_ended_too() -> None:
+    """SIGTERM is noticed by a loop that sleeps, and so is the end by force."""
+    with Run(acting(workers.run_loop)) as run:
+        run.wait_for(Ready)
+        run.signal(signal.SIGTERM)
+        assert "SIGTERM" in run.wait_for(RecycleWanted).reason
+        run.runner.drain()
+        assert run.exit().reason.expected
+    with Run(acting(workers.sleep_in_loop)) as run:
+        run.wait_for(Ready)
+        run.runner.terminate()
+        assert run.exit().reason.signal == "SIGTERM"
 
 
 def test_terminate_in_the_factory() -> None:

@@ -6,7 +6,6 @@ Rules:
     all: sending one never waits.
 """
 
-import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping
@@ -96,7 +95,7 @@ def notice_line(notice: Notice) -> bytes:
             return _line({"notice": "stacks", "text": text})
         case Failed(_, error, traceback, summary):
             packed = dump_error(error) if error is not None else b""
-            encoded = base64.b64encode(packed).decode("ascii")
+            encoded = binascii.b2a_base64(packed, newline=False).decode("ascii")
             parts = {"error": encoded, "traceback": traceback, "summary": summary}
             return _line({"notice": "failed", **parts})
         case Exited():
@@ -135,7 +134,7 @@ def _text(fields: _Fields, name: str) -> str:
 
 def _failed(source: object, fields: _Fields) -> Failed:
     try:
-        packed = base64.b64decode(_text(fields, "error"), validate=True)
+        packed = binascii.a2b_base64(_text(fields, "error"))
     except (binascii.Error, ValueError):
         packed = b""
     traceback, summary = _text(fields, "traceback"), _text(fields, "summary")

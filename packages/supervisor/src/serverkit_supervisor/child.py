@@ -81,6 +81,7 @@ class Child:
         self._told_ready = threading.Lock()
         self._terms = 0
         self._terminating = False
+        self._may_raise = False
         self._reporter = Reporter(control)
         faulthandler.enable()
         # Written by the system's own means, for when no Python code comes to run any more.
@@ -93,13 +94,19 @@ class Child:
     def run(self) -> int:
         """Make the worker and run it; return the exit code."""
         try:
+            self._may_raise = True
+            if self._terminating:  # SIGTERM came before it could raise.
+                self._on_term()
             worker = self._make()
             self._slot.put(worker)
             worker.run()
+            self._may_raise = False
         except BaseException as error:
+            was_raised = self._terminating and not self._may_raise
+            self._may_raise = False
             if self._is_fork():
                 raise
-            if self._terminating and isinstance(error, SystemExit):
+            if was_raised:  # This error is that, or comes of that.
                 return -signal.SIGTERM
             self._reporter.tell(Failed(None, error, traceback_text(error), summary_of(error)))
             return _exit_code(error)
@@ -180,7 +187,10 @@ class Child:
     def _on_term(self) -> None:
         """Take a SIGTERM: from outside, or after the supervisor has said that this is the end."""
         if self._terminating:
-            raise SystemExit(143)
+            if self._may_raise:
+                self._may_raise = False  # Another one would break into how the worker ends.
+                raise SystemExit(128 + signal.SIGTERM)
+            return
         self._terms += 1
         if self._terms == 1:
             self._reporter.tell(RecycleWanted(None, "its process was sent SIGTERM"))

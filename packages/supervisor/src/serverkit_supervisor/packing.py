@@ -1,5 +1,6 @@
 """Packs what the process of a worker is given at its start into a file without a name."""
 
+import contextlib
 import marshal
 import os
 import pickle
@@ -100,6 +101,7 @@ def _passed(sockets: Sequence[socket]) -> tuple[PassedSocket, ...]:
 
 def _nameless_file() -> BinaryIO:
     if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("serverkit-worker", os.MFD_CLOEXEC), "w+b")
+        with contextlib.suppress(OSError):  # Some containers do not allow it.
+            return os.fdopen(os.memfd_create("serverkit-worker", os.MFD_CLOEXEC), "w+b")
     file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     return file
