@@ -55,12 +55,13 @@ class Complete(Good):
 
     def become_ready(self) -> None:
         super().become_ready()
-        threading.Thread(target=self.live, daemon=True).start()
+        interval = self.context.alive_interval
+        if interval is not None:
+            threading.Thread(target=self.live, args=(interval,), daemon=True).start()
 
-    def live(self) -> None:
-        assert self.context.alive_interval is not None
+    def live(self, interval: float) -> None:
         self.context.alive()
-        while not self.ended.wait(self.context.alive_interval):
+        while not self.ended.wait(interval):
             self.context.alive()
 
     def shutdown(self) -> None:
