@@ -124,6 +124,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "pid_file",
         "systemd",
         "upgrade",
+        "signal_thread",
         "signals",
     ),
     "serverkit_server": (

@@ -9,21 +9,21 @@ import asyncio
 import contextlib
 import importlib.metadata
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from serverkit_server.app_import import check_app, import_app
 from serverkit_server.banner import print_banner
-from serverkit_server.bind import Listeners, open_listeners
+from serverkit_server.bind import Listeners
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import ServerError
 from serverkit_server.gil import GilWatch, warn_if_gil_is_back
 from serverkit_server.log_setup import configured_logging, resolve_log_format
 from serverkit_server.reload_watch import check_reload
+from serverkit_server.service import Service
 from serverkit_server.serving import Serving
 from serverkit_server.signal_wakeup import woken_by_signals
-from serverkit_server.signals import stop_on_signals
 from serverkit_server.single import Single
 from serverkit_server.supervised import Supervised
 from serverkit_server.supervised_worker import check_threads
@@ -41,6 +41,7 @@ class _Prepared(NamedTuple):
     plan: WorkerPlan
     app: ASGIApp | str  # the name where each worker imports it
     listeners: Listeners
+    service: Service
 
 
 class Server:
@@ -85,6 +86,7 @@ class Server:
         self._app_path = app if isinstance(app, str) else app_path
         self._collector = lifecycle_collector
         self._listeners: Listeners | None = None
+        self._service: Service | None = None
         self._executor_name = f"serverkit-{id(self):x}-exec"
         self._is_stop_wanted = False
         self._is_used = False
@@ -116,9 +118,9 @@ class Server:
     def run(self) -> None:
         """Serve on an event loop of its own until a signal or `shutdown`. Blocks.
 
-        The first SIGINT or SIGTERM lets requests in flight finish, the second ends the process.
-        Off the main thread no signals are watched. The process should end with 0 when this
-        returns, and with the `exit_code` of the error when it raises.
+        The first SIGINT or SIGTERM lets requests in flight finish, the second ends the process;
+        other signals command it too. Off the main thread no signals are watched. The process should
+        end with 0 when this returns, and with the `exit_code` of the error when it raises.
 
         Raises:
             StartupError: it could not start; nothing was served.
@@ -143,7 +145,7 @@ class Server:
         """Serve on the running loop until a signal or `shutdown`, or until cancelled.
 
         Args:
-            install_signals: handle SIGINT and SIGTERM as `run` does, on the main thread.
+            install_signals: handle signals as `run` does, on the main thread.
 
         Raises:
             StartupError: it could not start; nothing was served.
@@ -164,6 +166,8 @@ class Server:
         Threads: any; also from a signal handler.
         """
         self._is_stop_wanted = True
+        if self._service is not None:
+            self._service.expect_end()
         serving = self._serving
         if serving is not None:
             serving.shutdown()
@@ -193,6 +197,24 @@ class Server:
         """Go on in new log files, after the old ones were moved away. Threads: any."""
         if self._serving is not None:
             self._serving.reopen_logs()
+
+    def hand_over(self) -> None:
+        """Finish what is accepted, then end; another process serves on the same sockets already.
+
+        Returns at once. Threads: any.
+        """
+        if self._serving is not None:
+            self._serving.hand_over()
+
+    def ask_alive(self, answer: Callable[[], None]) -> None:
+        """Have something called soon by who does the work. Threads: any."""
+        if self._serving is not None:
+            self._serving.ask_alive(answer)
+
+    @property
+    def worker_pids(self) -> Sequence[int]:
+        """The processes of the workers; empty where they are in this one."""
+        return self._serving.worker_pids if self._serving is not None else ()
 
     def kill_all(self) -> None:
         """End the processes of all workers, whatever they do. Threads: any; signal handlers."""
@@ -245,7 +267,11 @@ class Server:
             await self._serve(prepared, on_ready)
 
     async def _serve(self, prepared: _Prepared, on_ready: Callable[[], None]) -> None:
-        serving = self._serving = self._make_serving(prepared, on_ready)
+        def tell_ready() -> None:
+            on_ready()
+            prepared.service.say_ready()
+
+        serving = self._serving = self._make_serving(prepared, tell_ready)
         if self._is_stop_wanted:  # since before there was somebody to tell
             serving.shutdown()
         try:
@@ -265,6 +291,7 @@ class Server:
                 prepared.listeners,
                 lifecycle_collector=self._collector,
                 on_ready=on_ready,
+                on_event=prepared.service.hear,
             )
         if isinstance(app, str):
             raise AssertionError("a single worker is given what is imported")  # noqa: TRY004
@@ -274,6 +301,7 @@ class Server:
             prepared.listeners,
             lifecycle_collector=self._collector,
             on_ready=on_ready,
+            on_event=prepared.service.hear,
         )
 
     @contextlib.contextmanager
@@ -286,17 +314,15 @@ class Server:
         with contextlib.ExitStack() as stack:
             stack.enter_context(configured_logging(config))
             check_reload(config, self._app_path)
+            service = stack.enter_context(Service(config, self))
             plan, app = self._load_app(plan_workers(config))
             if install_signals:
-                stack.enter_context(stop_on_signals(self.shutdown, self._remove_paths))
-            listeners = stack.enter_context(
-                open_listeners(
-                    config.addresses(), backlog=config.backlog, unix_mode=config.uds_permissions
-                )
-            )
-            self._listeners, self._plan = listeners, plan
+                app_lives_here = plan.place != "process"
+                stack.enter_context(service.signals(app_lives_here=app_lives_here))
+            listeners = stack.enter_context(service.open_listeners())
+            self._listeners, self._plan, self._service = listeners, plan, service
             stack.callback(self._forget_listeners)
-            yield _Prepared(plan, app, listeners)
+            yield _Prepared(plan, app, listeners, service)
 
     def _load_app(self, plan: WorkerPlan) -> tuple[WorkerPlan, ASGIApp | str]:
         """Import the application, unless each worker does; and look at the plan again."""
@@ -310,7 +336,10 @@ class Server:
                 check_app(app, self._app_path or repr(app))
         if plan.place == "single":
             warn_if_gil_is_back(watch.culprits)
-        return plan_anew(plan, watch.culprits), app
+        plan = plan_anew(plan, watch.culprits)
+        if plan.reason:
+            _LOG.warning("%s", plan.reason)
+        return plan, app
 
     def _print_banner(self) -> None:
         listeners, plan, serving = self._listeners, self._plan, self._serving
@@ -331,12 +360,8 @@ class Server:
         if self._listeners is not None:
             _LOG.info("Serving at %s", ", ".join(self._listeners.urls))
 
-    def _remove_paths(self) -> None:
-        if self._listeners is not None:
-            self._listeners.remove_paths()
-
     def _forget_listeners(self) -> None:
-        self._listeners = None
+        self._listeners = self._service = None
 
 
 def _name_of(app: object) -> str:

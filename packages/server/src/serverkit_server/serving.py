@@ -1,6 +1,6 @@
 """What a server asks of whoever does its work: one worker in itself, or many elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 
@@ -27,6 +27,17 @@ class Serving(Protocol):
 
     def shutdown(self) -> None:
         """Let requests in flight finish, then end. Safe in signal handlers."""
+        ...
+
+    def hand_over(self) -> None:
+        """Finish what is accepted, as patiently as at a reload, then end.
+
+        Another process listens on the same sockets: whoever is not accepted yet is left to it.
+        """
+        ...
+
+    def ask_alive(self, answer: Callable[[], None]) -> None:
+        """Have something called by who does the work, which happens only if that is alive."""
         ...
 
     def kill_all(self) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import dataclasses
 import logging
 import threading
+from collections.abc import Callable
 from typing import Final, Literal
 
 from serverkit_server.app_import import app_traceback
@@ -76,6 +77,20 @@ class Session:
         Before the start, or while the application starts, nothing is served at all.
         """
         self._ask("shutdown")
+
+    def hand_over(self) -> None:
+        """Do the same, and leave whoever is not accepted yet to others on the same sockets."""
+        with self._lock:
+            worker = self._worker
+        if worker is not None:
+            worker.hand_over()
+        self._ask("drain")
+
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Have something called by the loop; before and after `run` nothing is called."""
+        with self._lock:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(function)
 
     def abort(self) -> None:
         """Cut everything off and end. Returns at once."""

@@ -1,12 +1,14 @@
 """Serves with one worker in the server itself, without a supervisor."""
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
 from serverkit_server.bind import Listeners
 from serverkit_server.config import ServerConfig
 from serverkit_server.session import Session
-from serverkit_supervisor import WorkerContext
+from serverkit_supervisor import SupervisorEvent, WorkerContext
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector
 
@@ -22,6 +24,7 @@ class Single:
         listeners: open sockets; they stay the caller's.
         lifecycle_collector: is told of connections and requests.
         on_ready: called once, by the loop, when requests are answered.
+        on_event: is told that a reload failed.
 
     Threads: `run` by that of the loop; everything else by any.
     """
@@ -34,7 +37,11 @@ class Single:
         *,
         lifecycle_collector: LifecycleCollector | None,
         on_ready: Callable[[], None],
+        on_event: Callable[[SupervisorEvent], None],
     ) -> None:
+        self._on_event = on_event
+        self._is_stop_wanted = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._app = app
         context = WorkerContext(worker_id=0, sockets=tuple(listeners.sockets), ready=on_ready)
         self._session = Session(config, context, lifecycle_collector=lifecycle_collector)
@@ -51,11 +58,32 @@ class Single:
             StartupError: the application or the worker did not start.
             ShutdownError: not everything came to its end.
         """
-        await self._session.run(self._app)
+        self._loop = asyncio.get_running_loop()
+        if self._is_stop_wanted:
+            self._session.shutdown()
+        try:
+            await self._session.run(self._app)
+        finally:
+            self._loop = None
 
     def shutdown(self) -> None:
-        """Let requests in flight finish, then end. Returns at once; may be repeated."""
-        self._session.shutdown()
+        """Let requests in flight finish, then end. Returns at once; may be repeated.
+
+        It takes no lock, so that a signal handler may call it.
+        """
+        self._is_stop_wanted = True
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has been closed just now
+                loop.call_soon_threadsafe(self._session.shutdown)
+
+    def hand_over(self) -> None:
+        """Finish what is accepted, leave the sockets to another process, then end."""
+        self._session.hand_over()
+
+    def ask_alive(self, answer: Callable[[], None]) -> None:
+        """Have something called by the loop."""
+        self._session.call_soon(answer)
 
     def reopen_logs(self) -> None:
         """Go on in new files, after the old ones were moved away."""
@@ -63,7 +91,9 @@ class Single:
 
     def graceful_reload(self) -> None:
         """Say that there is nobody who could replace the worker."""
+        self._on_event(SupervisorEvent(kind="reloading"))
         _refuse("A reload")
+        self._on_event(SupervisorEvent(kind="reload_failed"))
 
     def add_worker(self) -> None:
         """Say that there is nobody who could run another worker."""

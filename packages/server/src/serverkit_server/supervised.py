@@ -55,6 +55,7 @@ class Supervised:
         listeners: open sockets; closed as soon as nothing is accepted any more.
         lifecycle_collector: is told of connections and requests.
         on_ready: called once, by the loop, when requests are answered.
+        on_event: is told what happens to the workers, by the supervisor's thread.
 
     Threads: `run` by that of the loop; everything else by any, at any time.
     """
@@ -69,7 +70,9 @@ class Supervised:
         *,
         lifecycle_collector: LifecycleCollector | None,
         on_ready: Callable[[], None],
+        on_event: Callable[[SupervisorEvent], None],
     ) -> None:
+        self._on_event = on_event
         self._config = config
         self._plan = plan
         self._app = app
@@ -121,6 +124,16 @@ class Supervised:
         elif loop is not None and stop is not None:
             with contextlib.suppress(RuntimeError):  # it has been closed just now
                 loop.call_soon_threadsafe(stop.set)
+
+    def hand_over(self) -> None:
+        """Finish what is accepted, leave the sockets to another process, then end."""
+        self._command(lambda supervisor: supervisor.hand_over(), "hand over")
+
+    def ask_alive(self, answer: Callable[[], None]) -> None:
+        """Have something called by the supervisor's thread."""
+        supervisor = self._supervisor
+        if supervisor is not None:
+            supervisor.ask_alive(answer)
 
     def graceful_reload(self) -> None:
         """Have new workers with new code ready, then let the old ones finish. Returns at once.
@@ -247,7 +260,8 @@ class Supervised:
             loop.call_soon_threadsafe(self._on_ready)
 
     def _hear(self, event: SupervisorEvent) -> None:
-        """Take note of what the supervisor tells."""
+        """Take note of what the supervisor tells, and pass it on."""
+        self._on_event(event)
         match event.kind:
             case "reloaded" | "reload_failed" if self._generations is not None:
                 self._generations.settle(succeeded=event.kind == "reloaded")

@@ -2,8 +2,8 @@
 
 Rules:
     Handlers run between any two instructions of the main thread, also while an application blocks
-    it. They take no lock and call no logger: commands are carried out by threads, one after
-    another, and to shut down waits for none of the others. Only to end at once is done in place.
+    it. They take no lock and call no logger: to shut down, and to end at once, is done in place;
+    every other command is carried out by a thread of its own, one after another.
     Who has a handler of their own for a signal keeps it, but for SIGINT and SIGTERM.
     Afterwards the handlers are those from before.
 """
@@ -11,7 +11,6 @@ Rules:
 import contextlib
 import logging
 import os
-import queue
 import signal
 import sys
 import threading
@@ -20,9 +19,9 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Final, Literal, NoReturn, Protocol
 
+from serverkit_supervisor.signal_thread import SignalThread
+
 _LOG = logging.getLogger("serverkit.supervisor")
-# What a command may still need when the block ends; all of them return at once.
-_LAST_COMMAND_S: Final = 5.0
 
 type Command = Literal[
     "shutdown", "graceful_reload", "add_worker", "remove_worker", "reopen_logs", "upgrade", "reap"
@@ -32,7 +31,8 @@ type Command = Literal[
 class SignalTarget(Protocol):
     """Who carries the commands out; a supervisor, or a server that has no workers to supervise.
 
-    Every method returns at once. `kill_all` is called by a signal handler, the others by threads.
+    Every method returns at once. `shutdown` and `kill_all` are called by signal handlers, so they
+    take no lock; the others are called by a thread of their own.
     """
 
     def shutdown(self) -> None:
@@ -123,21 +123,21 @@ def supervised(
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    orders, last_orders = _Orders("serverkit-signals"), _Orders("serverkit-shutdown")
-    stop = _Stop(target, last_orders, on_second)
+    stop = _Stop(target, on_second)
+    numbers = {row: _number_of(row) for row in SIGNAL_COMMANDS}
+    thread = SignalThread({n for row, n in numbers.items() if n and row.command != "reap"})
     handlers: Mapping[Command, _Handler | None] = {
         "shutdown": stop.handle,
-        "graceful_reload": orders.handler(target.graceful_reload),
-        "add_worker": orders.handler(target.add_worker),
-        "remove_worker": orders.handler(target.remove_worker),
-        "reopen_logs": orders.handler(target.reopen_logs),
-        "upgrade": orders.handler(upgrade or _say_no_upgrade),
+        "graceful_reload": _ordering(thread, target.graceful_reload),
+        "add_worker": _ordering(thread, target.add_worker),
+        "remove_worker": _ordering(thread, target.remove_worker),
+        "reopen_logs": _ordering(thread, target.reopen_logs),
+        "upgrade": _ordering(thread, upgrade or _say_no_upgrade),
         "reap": _reaping(reap) if reap else None,
     }
     before = {}
     try:
-        for row in SIGNAL_COMMANDS:
-            number = getattr(signal, row.signal, None)  # not every system has all of them
+        for row, number in numbers.items():
             handler = handlers[row.command]
             if number and handler and (row.command == "shutdown" or not _has_handler(number)):
                 before[number] = signal.signal(number, handler)
@@ -146,62 +146,25 @@ def supervised(
         for number, handler_before in before.items():
             # None: a handler that is not Python's, which Python cannot put back.
             signal.signal(number, signal.SIG_DFL if handler_before is None else handler_before)
-        orders.end()
-        last_orders.end()
+        thread.end()
 
 
 type _Handler = Callable[[int, FrameType | None], None]
 
 
-class _Orders:
-    """Carries commands out in a thread, in the order in which their signals came.
-
-    Owner: the block that handles signals.
-    """
-
-    def __init__(self, name: str) -> None:
-        # The only queue whose put may interrupt another one of the same thread.
-        self._waiting: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-
-    def handler(self, command: Callable[[], None]) -> _Handler:
-        """Make a handler that asks for a command."""
-
-        def handle(_number: int, _frame: FrameType | None) -> None:
-            self._waiting.put(command)
-
-        return handle
-
-    def end(self) -> None:
-        """Carry out what was asked for, then nothing more."""
-        self._waiting.put(None)
-        self._thread.join(_LAST_COMMAND_S)
-
-    def _run(self) -> None:
-        while command := self._waiting.get():
-            try:
-                command()
-            except Exception:  # noqa: BLE001 - whatever it is, the next command must come through
-                _LOG.exception("A command that was given by a signal failed.")
-
-
 class _Stop:
     """The first time a signal asks for the end, and the second time."""
 
-    def __init__(
-        self, target: SignalTarget, orders: _Orders, on_second: Callable[[], None] | None
-    ) -> None:
+    def __init__(self, target: SignalTarget, on_second: Callable[[], None] | None) -> None:
         self._target = target
-        self._shut_down = orders.handler(target.shutdown)
         self._on_second = on_second
         self._is_stopping = False
 
-    def handle(self, number: int, frame: FrameType | None) -> None:
+    def handle(self, number: int, _frame: FrameType | None) -> None:
         if self._is_stopping:
             self._end_at_once(signal.Signals(number).name)
         self._is_stopping = True
-        self._shut_down(number, frame)
+        self._target.shutdown()
 
     def _end_at_once(self, name: str) -> NoReturn:
         with contextlib.suppress(Exception):
@@ -215,6 +178,18 @@ class _Stop:
         with contextlib.suppress(OSError):
             os.write(2, f"serverkit: {name} came a second time, so it ends at once.\n".encode())
         os._exit(1)
+
+
+def _number_of(row: SignalCommand) -> int:
+    """Give the number of a signal; 0: not every system has all of them."""
+    return int(getattr(signal, row.signal, 0))
+
+
+def _ordering(thread: SignalThread, command: Callable[[], None]) -> _Handler:
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        thread.order(command)
+
+    return handle
 
 
 def _reaping(reap: Callable[[], None]) -> _Handler:
