@@ -13,7 +13,7 @@ import pytest
 from serverkit_supervisor.messages import Ready
 from serverkit_supervisor.packing import pack_work, write_payload
 from serverkit_supervisor.payload import Payload, unpack_work
-from tests.supervisor.process_workers import Waiting, fail_in_factory
+from tests.supervisor.process_workers import Acting, Waiting
 from tests.supervisor.runs import Run, open_descriptors, spec_of
 
 
@@ -27,13 +27,14 @@ def read(file: BinaryIO) -> tuple[list[str], Payload]:
 
 def test_the_work_comes_as_it_was_packed() -> None:
     """Factory and state are the same again, and what they share stays one thing."""
-    shared = [1]
-    factory = functools.partial(fail_in_factory, extra=shared)
+    shared: list[object] = [1]
+    factory = functools.partial(Acting, act=shared.append)
     unpacked, state = unpack_work(pack_work(factory, {"shared": shared}))
     assert isinstance(unpacked, functools.partial)
-    assert unpacked.func is fail_in_factory
+    assert unpacked.func is Acting
     assert state == {"shared": [1]}
-    assert state["shared"] is unpacked.keywords["extra"]
+    unpacked.keywords["act"](2)
+    assert state["shared"] == [1, 2]
 
 
 def test_the_payload_says_what_the_spec_says() -> None:
