@@ -15,7 +15,7 @@ from tests.docs.deployment_files import (
 )
 from tests.docs.installable import InstallError, check_pip
 from tests.docs.pages import PageError, parse_page
-from tests.docs.playground import Playground
+from tests.docs.playground import Playground, check_diagram
 from tests.docs.shell_lines import ShellError, shell_lines
 
 APP = """
@@ -193,6 +193,14 @@ def test_a_wrong_container_is_seen(text: str) -> None:
     """Instructions, our options and our variables are checked."""
     with pytest.raises(FileError):
         check_container(text)
+
+
+@pytest.mark.parametrize("text", ["graph TD", "stateDiagram-v2\n    A -> B", "stateDiagram-v2\n a"])
+def test_a_wrong_diagram_is_seen(text: str) -> None:
+    """A diagram of another kind, and a line that is no arrow, are refused."""
+    check_diagram("stateDiagram-v2\n    [*] --> A\n    A --> B: ready or late\n")
+    with pytest.raises(AssertionError):
+        check_diagram(text)
 
 
 def test_a_right_command_is_let_pass() -> None:

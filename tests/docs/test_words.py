@@ -59,7 +59,11 @@ def unknown_words(text: str) -> set[str]:
     """Find the names in a page that nothing has."""
     inline = [found[1] for found in INLINE.finditer(FENCED.sub("", text))]
     ours = (serverkit_proto, serverkit_worker, serverkit_supervisor, serverkit_server)
-    public = {name for package in ours for name in package.__all__} | {"OSError", "RuntimeError", "ValueError"}
+    public = {name for package in ours for name in package.__all__} | {
+        "OSError",
+        "RuntimeError",
+        "ValueError",
+    }
     flags = {flag for code in inline for flag in FLAG.findall(code)}
     settings = {code for code in inline if LIKE_A_SETTING.fullmatch(code)}
     errors = {name for code in inline if ERROR.fullmatch(code) for name in [code]}
