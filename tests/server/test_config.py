@@ -110,6 +110,10 @@ def test_every_setting_explains_itself(name: str) -> None:
         ({"worker_lifetime": 0}, "worker_lifetime must be"),
         ({"worker_lifetime": float("inf")}, "worker_lifetime must be"),
         ({"worker_max_rss": -1}, "worker_max_rss must be"),
+        (
+            {"worker_max_rss": 9, "worker_mode": "thread"},
+            "worker_max_rss must be 0 with worker_mode thread, not 9",
+        ),
         ({"reload_timeout": 0}, "reload_timeout must be"),
         ({"max_requests": -1}, "max_requests must be"),
         ({"recycle_jitter": 1.5}, "recycle_jitter must be"),

@@ -372,6 +372,11 @@ def _check_together(config: ServerConfig) -> None:
             "worker_mode must not be 'sync': workers for sync applications are not available yet; "
             "leave it at auto for now"
         )
+    if config.worker_mode == "thread" and config.worker_max_rss:
+        raise ValueError(
+            f"worker_max_rss must be 0 with worker_mode thread, not {config.worker_max_rss}: threads "
+            "share their memory; leave worker_mode at auto, or say process"
+        )
     if 0 < config.max_connections < config.workers:
         raise ValueError(
             f"max_connections must be as large as workers, which is {config.workers}, or 0, "
