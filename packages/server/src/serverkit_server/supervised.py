@@ -220,8 +220,7 @@ class Supervised:
         try:
             error = await asyncio.shield(ended)
         except asyncio.CancelledError:
-            supervisor.abort()
-            await asyncio.wait({ended}, timeout=_ABORT_S)
+            await self._abort(supervisor, ended)
             raise
         if isinstance(error, SupervisorError):
             raise as_server_error(error) from error
@@ -229,6 +228,18 @@ class Supervised:
             raise error
         if self._failures:
             raise _all_of(self._failures)
+
+    async def _abort(
+        self, supervisor: Supervisor, ended: asyncio.Future[BaseException | None]
+    ) -> None:
+        """End at once, whatever is under way."""
+        if self._generations is not None:  # threads cannot be killed, but their loops can end
+            supervisor.shutdown()
+            self._generations.abort_workers()
+            if (await asyncio.wait({ended}, timeout=_ABORT_S))[0]:
+                return
+        supervisor.abort()
+        await asyncio.wait({ended}, timeout=_ABORT_S)
 
     async def _end_application(self, *, after_failure: bool) -> None:
         if self._generations is None:

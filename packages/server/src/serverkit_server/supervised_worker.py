@@ -82,6 +82,10 @@ class SupervisedWorker:
         """Finish what is accepted, for at most `shutdown_timeout`, then end. Returns at once."""
         self._session.shutdown()
 
+    def abort(self) -> None:
+        """Cut everything off and end. Returns at once."""
+        self._session.abort()
+
     def is_idle(self) -> bool:
         """Whether no connection is open and no call of the application is under way."""
         return self._session.is_idle()

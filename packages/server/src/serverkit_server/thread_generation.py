@@ -16,10 +16,11 @@ import asyncio
 import functools
 import logging
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Self
+from weakref import WeakSet
 
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import ServerError
@@ -41,21 +42,25 @@ class ThreadWorkerFactory:
         config: of the server.
         app: what they serve.
         lifecycle_collector: is told of connections and requests, by all of them.
+        keep: is given each worker that is made.
     """
 
     config: ServerConfig
     app: ASGIApp
     lifecycle_collector: LifecycleCollector | None
+    keep: Callable[[SupervisedWorker], None]
 
     def __call__(self, context: WorkerContext) -> SupervisedWorker:
         """Make a worker."""
-        return SupervisedWorker(
+        worker = SupervisedWorker(
             self.config,
             context,
             lambda: self.app,
             lifecycle_collector=self.lifecycle_collector,
             has_own_lifespan=self.config.lifespan_scope == "worker",
         )
+        self.keep(worker)
+        return worker
 
 
 class ThreadGenerations:
@@ -85,7 +90,8 @@ class ThreadGenerations:
         self._name = name
         self._collector = lifecycle_collector
         self._loop = loop
-        self._lock = threading.Lock()  # guards the attempt
+        self._lock = threading.Lock()  # guards the attempt and the workers
+        self._workers: WeakSet[SupervisedWorker] = WeakSet()
         self._attempt: ReimportAttempt | None = None
         self._lives = [_Life.of(config, app)]
         self._is_ending = False
@@ -153,6 +159,13 @@ class ThreadGenerations:
         """Take note that the server ends: failures to stop are kept for `end`."""
         self._is_ending = True
 
+    def abort_workers(self) -> None:
+        """Let all workers cut off what they do, and end."""
+        with self._lock:
+            workers = list(self._workers)
+        for worker in workers:
+            worker.abort()
+
     async def end(self) -> None:
         """Stop every application that has not stopped.
 
@@ -168,11 +181,18 @@ class ThreadGenerations:
     def _generation(self, life: "_Life") -> Generation:
         return Generation(
             factory=ThreadWorkerFactory(
-                config=self._config, app=life.app, lifecycle_collector=self._collector
+                config=self._config,
+                app=life.app,
+                lifecycle_collector=self._collector,
+                keep=self._keep,
             ),
             state=life.lifespan.state if life.lifespan else None,
             retire=functools.partial(self._retire, life),
         )
+
+    def _keep(self, worker: SupervisedWorker) -> None:
+        with self._lock:
+            self._workers.add(worker)
 
     def _retire(self, life: "_Life") -> None:
         """Stop the application of a generation that has no workers any more."""
