@@ -128,6 +128,11 @@ class SupervisorConfig:
             allowed, expected = _judge(value, each)
             if not allowed:
                 raise ValueError(f"{each.name} must be {expected}, not {value!r}")
+        if self.accept == "share" and self.max_connections:
+            raise ValueError(
+                f"max_connections must be 0 with accept='share', not {self.max_connections}: "
+                "nobody accepts for all workers then"
+            )
 
 
 def _is_number(value: object) -> TypeGuard[float]:
