@@ -80,7 +80,7 @@ class ServerProcess:
 
     def __enter__(self) -> Self:
         environment = os.environ | {
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
             "BENCHMARK_RUNTIME_FILE": str(self._runtime),
         }
         with self.access_log.open("ab") as stdout, self._stderr.open("ab") as stderr:
