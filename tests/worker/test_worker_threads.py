@@ -25,6 +25,7 @@ from serverkit_worker.lifecycle_events import (
     StreamOpened,
 )
 from serverkit_worker.log_output import LogOutput
+from serverkit_worker.worker import Worker
 from tests.worker.driving import CHUNKED, GET, START, chunk, post
 from tests.worker.running import WAIT_S, RunningWorker, eventually
 
@@ -190,3 +191,35 @@ def test_workers_may_share_a_socket() -> None:
                 assert client.ask(GET).status == 200
 
     assert sum(counts.total() for counts in app.calls.values()) == 100
+
+
+@pytest.mark.parametrize("last", ["start_draining", "shutdown", "hand_over"])
+def test_whoever_calls_whenever_it_ends_once(last: str) -> None:
+    """Several threads ask it to end, and how it is, while it starts and while it serves."""
+    for round_ in range(25):
+        running = RunningWorker(SharedApp())
+        worker = running.worker
+        start = threading.Barrier(4)
+
+        def ask(*, ends: str, worker: Worker = worker, start: threading.Barrier = start) -> None:
+            start.wait(WAIT_S)
+            for _ in range(20):
+                worker.is_idle()
+                worker.set_lifespan_state({"a": 1})
+                getattr(worker, ends)()
+
+        with ThreadPoolExecutor(3) as pool:
+            asked = [pool.submit(ask, ends=each) for each in ("start_draining", last, last)]
+            if round_ % 2:
+                running.start()
+                start.wait(WAIT_S)
+            else:
+                start.wait(WAIT_S)
+                running.start()
+            for each in asked:
+                each.result(WAIT_S)
+        running.join()
+        running.sockets[0].close()
+        assert running.failure is None
+        assert worker.is_idle()
+        assert worker.unfinished_count == 0
