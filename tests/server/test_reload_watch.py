@@ -1,6 +1,5 @@
 """Watching the files of an application, and calling for a reload."""
 
-import dataclasses
 import importlib.util
 import logging
 import os
@@ -19,7 +18,7 @@ from serverkit_server.config import ServerConfig
 from serverkit_server.errors import StartupError
 from serverkit_server.reload_changes import FileChanges
 from serverkit_server.reload_filter import ReloadFilter
-from serverkit_server.reload_watch import ReloadWatcher, check_reload, forget_bytecode
+from serverkit_server.reload_watch import ReloadWatcher, forget_bytecode
 
 WAIT_S = 30
 LAST = "last.py"
@@ -37,7 +36,8 @@ class Watched:
         self.root = root
         self._calls: queue.Queue[Sequence[str]] = queue.Queue()
         config = ServerConfig.from_mapping({"app_dir": str(root), "reload": True, **settings})
-        self.watcher = ReloadWatcher(config, self._calls.put)
+        self.watcher = ReloadWatcher(config, "app:app", self._calls.put)
+        self.watcher.allow()
 
     def make(self, *names: str, text: str = "x = 1") -> None:
         """Write files, with the folders they are in."""
@@ -243,7 +243,9 @@ def test_a_reload_that_raises_is_logged(tmp_path: Path, caplog: pytest.LogCaptur
         called.put(changed)
         raise RuntimeError("not now")
 
-    with ReloadWatcher(ServerConfig(app_dir=str(tmp_path), reload=True), fail):
+    config = ServerConfig(app_dir=str(tmp_path), reload=True)
+    with ReloadWatcher(config, "app:app", fail) as watcher:
+        watcher.allow()
         (tmp_path / "a.py").write_text("")
         assert called.get(timeout=WAIT_S)
         (tmp_path / "b.py").write_text("")
@@ -285,12 +287,35 @@ def test_bytecode_of_an_edit_is_forgotten(tmp_path: Path) -> None:
     assert [each.exists() for each in kept] == [False] * 3 + [True] * 3
 
 
-def test_settings_without_effect_are_told(caplog: pytest.LogCaptureFixture) -> None:
-    """Settings that only reloading reads are named in the log when they are given without it."""
-    off = ServerConfig(reload_dir=("src",), reload_exclude=("x",))
-    check_reload(dataclasses.replace(off, reload=True), "app:app")
-    assert not caplog.messages
-    check_reload(off, None)
+def test_what_changes_before_there_is_a_server_is_told_then(tmp_path: Path) -> None:
+    """A change while the application starts is neither lost nor told too early."""
+    calls: queue.Queue[Sequence[str]] = queue.Queue()
+    config = ServerConfig(app_dir=str(tmp_path), reload=True)
+    with ReloadWatcher(config, "app:app", calls.put) as watcher:
+        (tmp_path / "app.py").write_text("")
+        with pytest.raises(queue.Empty):
+            calls.get(timeout=0.5)
+        watcher.allow()
+        assert calls.get(timeout=WAIT_S) == [str(tmp_path / "app.py")]
+
+
+def test_a_start_that_fails_calls_nobody(tmp_path: Path) -> None:
+    """A watcher that is left before anything may be told ends as well."""
+    calls: list[Sequence[str]] = []
+    config = ServerConfig(app_dir=str(tmp_path), reload=True)
+    with ReloadWatcher(config, "app:app", calls.append):
+        (tmp_path / "app.py").write_text("")
+    assert calls == []
+    assert not [each for each in threading.enumerate() if each.name == "serverkit-reload"]
+
+
+def test_without_reload_nothing_is_watched(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Settings that only reloading reads are named in the log, and nothing else happens."""
+    off = ServerConfig(app_dir=str(tmp_path), reload_dir=("gone",), reload_exclude=("x",))
+    with ReloadWatcher(off, None, print):
+        assert not [each for each in threading.enumerate() if each.name == "serverkit-reload"]
     assert caplog.messages == [
         "reload_dir has no effect without reload.",
         "reload_exclude has no effect without reload.",
@@ -299,8 +324,9 @@ def test_settings_without_effect_are_told(caplog: pytest.LogCaptureFixture) -> N
 
 def test_an_object_cannot_be_reloaded() -> None:
     """An application without a name is refused at the start, not at the first change."""
-    with pytest.raises(StartupError, match="object") as caught:
-        check_reload(ServerConfig(reload=True), None)
+    watcher = ReloadWatcher(ServerConfig(reload=True), None, print)
+    with pytest.raises(StartupError, match="object") as caught, watcher:
+        pass
     assert "app_path" in caught.value.remedy
 
 

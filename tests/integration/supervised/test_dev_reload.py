@@ -200,6 +200,20 @@ def test_a_change_during_a_reload_is_served(develop: Develop, project: Project) 
     until_answer(server, "02")
 
 
+def test_a_change_during_the_start_is_served(develop: Develop, project: Project) -> None:
+    """What changes while the application starts is noticed: the file is not what was read."""
+    file = str(project.root / "page.html")
+    reads_then_changes = (
+        f"from pathlib import Path\nfile = Path({file!r})\nREAD = file.read_text()\n"
+        "if READ == 'early': file.write_text('late')"
+    )
+    project.write("page.html", "early")
+    project.write_app("01", before=reads_then_changes)
+    app = (project.root / "app.py").read_text()
+    project.write("app.py", app.replace('(HERE / "page.html").read_text()', "READ"))
+    until_answer(develop(), "late")
+
+
 def test_it_ends_at_the_first_signal(develop: Develop) -> None:
     """A server that watches files ends as cleanly as any other."""
     server = develop()

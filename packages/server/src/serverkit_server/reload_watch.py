@@ -27,17 +27,29 @@ _NEEDS_RELOAD: Final = ("reload_dir", "reload_include", "reload_exclude")
 
 
 class ReloadWatcher:
-    """Watches files from entering to leaving it as a context manager.
+    """Watches files, if that is asked for; a context manager.
+
+    It is entered before the application is imported, so that no change is missed. What changes
+    until `allow` is called is told then.
 
     Args:
-        config: its `reload_dir`, `reload_include` and `reload_exclude` say what counts.
+        config: `reload` says whether to watch; `reload_dir`, `reload_include` and `reload_exclude`
+            say what counts.
+        app_path: what the application is imported by; None: it was given as an object.
         reload: called for each burst of changes, with the paths that have changed, sorted. It
             should return at once; what it raises is logged.
 
-    Threads: one enters and leaves; `reload` is called by a thread of the watcher.
+    Threads: one enters and leaves; `reload` is called by a thread of the watcher; `allow` by any.
     """
 
-    def __init__(self, config: ServerConfig, reload: Callable[[Sequence[str]], object]) -> None:
+    def __init__(
+        self,
+        config: ServerConfig,
+        app_path: str | None,
+        reload: Callable[[Sequence[str]], object],
+    ) -> None:
+        self._config = config
+        self._app_path = app_path
         self._here = str(Path.cwd())
         self._roots = [
             os.path.normpath(Path.cwd() / each) for each in config.reload_dir or (config.app_dir,)
@@ -47,21 +59,20 @@ class ReloadWatcher:
         )
         self._reload = reload
         self._stopping = threading.Event()
+        self._allowed = threading.Event()
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         """Begin to watch: from now on no change is missed.
 
         Raises:
-            StartupError: a folder is not there, or the system does not watch so many.
+            StartupError: there is nothing that could be imported anew, a folder is not there, or
+                the system does not watch so many.
         """
-        for root in self._roots:
-            if not Path(root).is_dir():
-                raise StartupError(
-                    f"There is no folder {root} to watch for changes.",
-                    setting="reload_dir",
-                    remedy="Name one that exists, from the folder where the server is started.",
-                )
+        if not self._config.reload:
+            self._tell_of_no_effect()
+            return self
+        self._check()
         try:
             changes = FileChanges(self._roots, self._counts, stopping=self._stopping)
         except (OSError, RuntimeError) as error:
@@ -76,6 +87,30 @@ class ReloadWatcher:
         self._thread.start()
         return self
 
+    def allow(self) -> None:
+        """Let changes be told: there is a server by now that can reload. May be repeated."""
+        self._allowed.set()
+
+    def _check(self) -> None:
+        if not self._app_path:
+            raise StartupError(
+                "The application was given as an object, so new code of it cannot be found.",
+                setting="reload",
+                remedy="Give its name instead, as module:attribute, or as app_path beside it.",
+            )
+        for root in self._roots:
+            if not Path(root).is_dir():
+                raise StartupError(
+                    f"There is no folder {root} to watch for changes.",
+                    setting="reload_dir",
+                    remedy="Name one that exists, from the folder where the server is started.",
+                )
+
+    def _tell_of_no_effect(self) -> None:
+        for name in _NEEDS_RELOAD:
+            if getattr(self._config, name):
+                _LOG.warning("%s has no effect without reload.", name)
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -83,6 +118,7 @@ class ReloadWatcher:
         where: TracebackType | None,
     ) -> None:
         self._stopping.set()
+        self._allowed.set()
         if self._thread is not None:
             self._thread.join(_STOP_WITHIN_S)
             if self._thread.is_alive():
@@ -91,6 +127,7 @@ class ReloadWatcher:
     def _watch(self, changes: FileChanges) -> None:
         try:
             with contextlib.closing(changes):
+                self._allowed.wait()
                 while changed := changes.next_burst():
                     self._call(sorted(changed))
         except (OSError, RuntimeError):
@@ -126,27 +163,6 @@ def forget_bytecode(sources: Iterable[str]) -> None:
             for level in ("", "1", "2"):
                 with contextlib.suppress(OSError, NotImplementedError):
                     Path(importlib.util.cache_from_source(path, optimization=level)).unlink()
-
-
-def check_reload(config: ServerConfig, app_path: str | None) -> None:
-    """Look whether what is said of reloading makes sense. What has no effect is logged.
-
-    Args:
-        config: of the server.
-        app_path: what the application is imported by; None: it was given as an object.
-
-    Raises:
-        StartupError: there is nothing that could be imported anew.
-    """
-    if config.reload and not app_path:
-        raise StartupError(
-            "The application was given as an object, so new code of it cannot be found.",
-            setting="reload",
-            remedy="Give its name instead, as module:attribute, or as app_path beside the object.",
-        )
-    for name in () if config.reload else _NEEDS_RELOAD:
-        if getattr(config, name):
-            _LOG.warning("%s has no effect without reload.", name)
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -19,8 +19,9 @@ from serverkit_server.bind import Listeners
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import ServerError
 from serverkit_server.gil import GilWatch, warn_if_gil_is_back
+from serverkit_server.log_files import reopen_log_files
 from serverkit_server.log_setup import configured_logging, resolve_log_format
-from serverkit_server.reload_watch import check_reload
+from serverkit_server.reload_watch import ReloadWatcher
 from serverkit_server.service import Service
 from serverkit_server.serving import Serving
 from serverkit_server.signal_wakeup import woken_by_signals
@@ -42,6 +43,7 @@ class _Prepared(NamedTuple):
     app: ASGIApp | str  # the name where each worker imports it
     listeners: Listeners
     service: Service
+    watcher: ReloadWatcher
 
 
 class Server:
@@ -195,6 +197,7 @@ class Server:
 
     def reopen_logs(self) -> None:
         """Go on in new log files, after the old ones were moved away. Threads: any."""
+        reopen_log_files()
         if self._serving is not None:
             self._serving.reopen_logs()
 
@@ -270,6 +273,7 @@ class Server:
         def tell_ready() -> None:
             on_ready()
             prepared.service.say_ready()
+            prepared.watcher.allow()
 
         serving = self._serving = self._make_serving(prepared, tell_ready)
         if self._is_stop_wanted:  # since before there was somebody to tell
@@ -313,7 +317,9 @@ class Server:
         config = self.config
         with contextlib.ExitStack() as stack:
             stack.enter_context(configured_logging(config))
-            check_reload(config, self._app_path)
+            watcher = stack.enter_context(
+                ReloadWatcher(config, self._app_path, lambda _changed: self.graceful_reload())
+            )
             service = stack.enter_context(Service(config, self))
             plan, app = self._load_app(plan_workers(config))
             if install_signals:
@@ -322,7 +328,7 @@ class Server:
             listeners = stack.enter_context(service.open_listeners())
             self._listeners, self._plan, self._service = listeners, plan, service
             stack.callback(self._forget_listeners)
-            yield _Prepared(plan, app, listeners, service)
+            yield _Prepared(plan, app, listeners, service, watcher)
 
     def _load_app(self, plan: WorkerPlan) -> tuple[WorkerPlan, ASGIApp | str]:
         """Import the application, unless each worker does; and look at the plan again."""

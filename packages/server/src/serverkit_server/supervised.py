@@ -25,7 +25,6 @@ from serverkit_server.errors import (
     WorkerRestartLimitError,
 )
 from serverkit_server.process_worker import ProcessWorkerFactory
-from serverkit_server.reload_watch import ReloadWatcher
 from serverkit_server.thread_generation import ThreadGenerations
 from serverkit_server.worker_plan import WorkerPlan
 from serverkit_supervisor import (
@@ -104,8 +103,7 @@ class Supervised:
             return
         try:
             self._supervisor = self._make_supervisor(first)
-            with self._watching():
-                await self._supervise(self._supervisor)
+            await self._supervise(self._supervisor)
         except (ServerError, asyncio.CancelledError):
             await self._end_application(after_failure=True)
             raise
@@ -196,11 +194,6 @@ class Supervised:
             on_ready=self._pass_ready_on,
             on_event=self._hear,
         )
-
-    def _watching(self) -> contextlib.AbstractContextManager[object]:
-        if not self._config.reload:
-            return contextlib.nullcontext()
-        return ReloadWatcher(self._config, lambda _changed: self.graceful_reload())
 
     async def _supervise(self, supervisor: Supervisor) -> None:
         """Run the supervisor in a thread until its end.
