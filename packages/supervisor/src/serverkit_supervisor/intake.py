@@ -114,7 +114,7 @@ class Intake:
             self._batch = min(_BATCH, 2 * self._batch)
 
     def sweep(self, accepted: list[Accepted], *, room: float, now: float) -> bool:
-        """Accept those who wait, a batch at a time; those who come after that are left alone.
+        """Accept those who wait, a batch at a time, and close what nobody waits at any more.
 
         Args:
             accepted: where to put them.
@@ -129,6 +129,8 @@ class Intake:
         """
         for each in tuple(self._unswept):
             if self._accept_from(each, accepted, _BATCH, room, now):
+                # At once: who comes between this and the end of listening waits for nothing.
+                each.close()
                 self._unswept.discard(each)
         return bool(accepted)
 
