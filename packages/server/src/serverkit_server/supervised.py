@@ -272,13 +272,14 @@ class Supervised:
             case "ready":
                 self._has_served = True
             case "stopping":
+                # The distributor has duplicates, and closes them when nobody waits any more: so
+                # nobody comes too late to be accepted, and is reset.
+                self._listeners.close()
                 if self._has_served:
                     _LOG.info("Stopping: requests in flight may finish.")
                 self._is_stop_wanted = True
                 if self._generations is not None:
                     self._generations.expect_end()
-            case "closed":
-                self._listeners.close()
             case "worker_exited" if self._is_stop_wanted and isinstance(event.error, ShutdownError):
                 self._failures[event.worker] = event.error
 
