@@ -23,7 +23,7 @@ from tests.supervisor.rig import FakeRunner, Rig, no_worker
 
 POOL = WorkerGroup(name="pool", factory=no_worker)
 BUDGET = 3
-LAST_ORDERS = {Order.SHUTDOWN, Order.ABORT}
+LAST_ORDERS = {Order.SHUTDOWN, Order.HAND_OVER, Order.ABORT}
 RUNNERS = st.integers(0, 30)
 
 
@@ -157,7 +157,7 @@ class Life(RuleBasedStateMachine):
             self.rig.post(order)
         self.rig.settle()
 
-    @rule(order=st.sampled_from([Order.SHUTDOWN, Order.ABORT]))
+    @rule(order=st.sampled_from(sorted(LAST_ORDERS, key=str)))
     @precondition(lambda self: len(self.rig.runners) > 6)
     def the_end_comes(self, order: Order) -> None:
         """Nothing starts from now on."""
