@@ -50,13 +50,7 @@ class ReloadWatcher:
     ) -> None:
         self._config = config
         self._app_path = app_path
-        self._here = str(Path.cwd())
-        self._roots = [
-            os.path.normpath(Path.cwd() / each) for each in config.reload_dir or (config.app_dir,)
-        ]
-        self._counts = ReloadFilter(
-            include=config.reload_include, exclude=config.reload_exclude, base=self._here
-        )
+        self._here = ""
         self._reload = reload
         self._stopping = threading.Event()
         self._allowed = threading.Event()
@@ -70,19 +64,13 @@ class ReloadWatcher:
                 the system does not watch so many.
         """
         if not self._config.reload:
-            self._tell_of_no_effect()
+            for name in _NEEDS_RELOAD:
+                if getattr(self._config, name):
+                    _LOG.warning("%s has no effect without reload.", name)
             return self
-        self._check()
-        try:
-            changes = FileChanges(self._roots, self._counts, stopping=self._stopping)
-        except (OSError, RuntimeError) as error:
-            raise StartupError(
-                f"Files cannot be watched for changes: {error}", setting="reload", remedy=REMEDY
-            ) from error
-        many = "1 folder" if changes.folder_count == 1 else f"{changes.folder_count} folders"
-        _LOG.info("Watching for changes: %s (%s).", ", ".join(self._roots), many)
+        self._here = str(Path.cwd())
         self._thread = threading.Thread(
-            target=self._watch, args=(changes,), name="serverkit-reload", daemon=True
+            target=self._watch, args=(self._begin(),), name="serverkit-reload", daemon=True
         )
         self._thread.start()
         return self
@@ -91,25 +79,36 @@ class ReloadWatcher:
         """Let changes be told: there is a server by now that can reload. May be repeated."""
         self._allowed.set()
 
-    def _check(self) -> None:
+    def _begin(self) -> FileChanges:
+        config, here = self._config, self._here
         if not self._app_path:
             raise StartupError(
                 "The application was given as an object, so new code of it cannot be found.",
                 setting="reload",
                 remedy="Give its name instead, as module:attribute, or as app_path beside it.",
             )
-        for root in self._roots:
+        roots = [
+            os.path.normpath(Path(here, each)) for each in config.reload_dir or [config.app_dir]
+        ]
+        for root in roots:
             if not Path(root).is_dir():
                 raise StartupError(
                     f"There is no folder {root} to watch for changes.",
-                    setting="reload_dir",
+                    setting="reload_dir" if config.reload_dir else "app_dir",
                     remedy="Name one that exists, from the folder where the server is started.",
                 )
-
-    def _tell_of_no_effect(self) -> None:
-        for name in _NEEDS_RELOAD:
-            if getattr(self._config, name):
-                _LOG.warning("%s has no effect without reload.", name)
+        counts = ReloadFilter(
+            include=config.reload_include, exclude=config.reload_exclude, base=here
+        )
+        try:
+            changes = FileChanges(roots, counts, stopping=self._stopping)
+        except (OSError, RuntimeError) as error:
+            raise StartupError(
+                f"Files cannot be watched for changes: {error}", setting="reload", remedy=REMEDY
+            ) from error
+        many = "1 folder" if changes.folder_count == 1 else f"{changes.folder_count} folders"
+        _LOG.info("Watching for changes: %s (%s).", ", ".join(roots), many)
+        return changes
 
     def __exit__(
         self,
