@@ -148,6 +148,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "inherited_sockets",
         "bind",
         "log_setup",
+        "log_files",
         "factory",
         "lifespan",
         "session",

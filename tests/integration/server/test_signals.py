@@ -125,3 +125,15 @@ def test_a_signal_ends_a_start(number: signal.Signals) -> None:
             process.kill()
     assert process.returncode == 0
     assert "http://" not in output
+
+
+@pytest.mark.slow
+def test_one_worker_in_the_server_refuses_what_needs_others(serve: Serve) -> None:
+    """Signals that command workers lead to a line in the log that says what they need."""
+    server = serve(f"{APP}:app")
+    for number in (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU):
+        server.send_signal(number)
+        server.wait_for_output("is not possible: the server has one worker, in itself")
+    server.wait_for_output("One worker less is not possible")
+    with ask(server, "/") as client:
+        assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")

@@ -16,6 +16,7 @@ from serverkit_server.config import ServerConfig
 from serverkit_server.errors import ServerError, ShutdownError, StartupError
 from serverkit_server.factory import OpenAccessLog, make_worker, open_access_log
 from serverkit_server.lifespan import Lifespan
+from serverkit_server.log_files import reopen_log_files
 from serverkit_supervisor import WorkerContext
 from serverkit_worker import hooks
 from serverkit_worker.access_log import AccessLog
@@ -106,6 +107,7 @@ class Session:
         log = self._access_log
         if log is not None:
             log.reopen()
+        reopen_log_files()
 
     async def run(self, app: ASGIApp) -> None:
         """Serve until asked to end; return when everything has come to its end.
