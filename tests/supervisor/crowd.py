@@ -1,6 +1,7 @@
 """Workers in processes of their own, and a crowd of clients that connect at full speed."""
 
 import collections
+import resource
 import socket
 import subprocess
 import sys
@@ -20,9 +21,10 @@ class GreetingProcess:
 
     Args:
         keeps: it keeps them open; otherwise it closes them at once.
+        max_descriptors: how many it may open; 0: as many as usual.
     """
 
-    def __init__(self, *, keeps: bool = False) -> None:
+    def __init__(self, *, keeps: bool = False, max_descriptors: int = 0) -> None:
         self.handover = ProcessHandover()
         descriptor = self.handover.child_socket.fileno()
         self.process = subprocess.Popen(
@@ -30,6 +32,9 @@ class GreetingProcess:
             stdin=subprocess.PIPE,
             pass_fds=[descriptor],
         )
+        if max_descriptors:
+            limits = (max_descriptors, max_descriptors)
+            resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, limits)
 
     @property
     def name(self) -> bytes:

@@ -185,7 +185,8 @@ def test_those_that_are_too_many_can_be_refused(site: Site) -> None:
     assert distributor.counts() == [2]
 
 
-def test_connections_of_workers_that_leave_count_towards_the_bound(site: Site) -> None:
+@pytest.mark.parametrize("by", ["its connections", "its end"])
+def test_connections_of_workers_that_leave_count_towards_the_bound(site: Site, by: str) -> None:
     """Until they are closed, or the worker is gone with them."""
     distributor = site.distributor(max_connections=1)
     old, new = site.handover(), site.handover()
@@ -199,7 +200,7 @@ def test_connections_of_workers_that_leave_count_towards_the_bound(site: Site) -
     distributor.add(new.outlet)
     client = site.client()
     held = is_readable(site.listener.fileno(), BOUND_S) and not is_answered(client)
-    worker.close()
+    worker.close() if by == "its connections" else old.close()
 
     assert held
     assert client.recv(10) == b"new"

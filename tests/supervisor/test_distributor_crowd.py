@@ -186,3 +186,22 @@ def test_a_full_server_of_processes_lets_the_next_one_in(site: Site) -> None:
     assert [client.recv(10) for client in clients] == [worker.name] * 50
     distributor.remove(worker.handover.outlet)
     worker.drain()
+
+
+def test_a_process_short_of_descriptors_leaves_connections_to_others(site: Site) -> None:
+    """It takes what it has room for; nobody is lost."""
+    distributor = site.distributor()
+    distributor.start()
+    limit = 60
+    short, other = GreetingProcess(keeps=True, max_descriptors=limit), GreetingProcess(keeps=True)
+    for worker in (short, other):
+        distributor.add(worker.handover.outlet)
+
+    answers = collections.Counter(site.client().recv(10) for _ in range(150))
+
+    assert answers.total() == 150
+    assert 0 < answers[short.name] < limit
+    assert answers[other.name] == 150 - answers[short.name]
+    for worker in (short, other):
+        distributor.remove(worker.handover.outlet)
+        worker.drain()

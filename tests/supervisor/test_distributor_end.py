@@ -1,13 +1,16 @@
 """How accepting for all workers begins, fails and ends."""
 
+import errno
 import re
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from serverkit_supervisor.distributor import AcceptDistributor
 from serverkit_supervisor.handover import LISTENERS, UNTAKEN, Accepted
+from serverkit_supervisor.listening import Listener
 from serverkit_supervisor.spread import Spread
 from tests.supervisor.accepting import Site, open_site
 from tests.supervisor.handed import BOUND_S, close_all, is_readable, open_descriptors
@@ -53,6 +56,39 @@ def test_a_failure_loses_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) ->
     assert site.client().recv(10) == b"x"
     assert distributor.is_running
     assert distributor.failure is None
+
+
+def test_a_listening_socket_that_fails_ends_it(site: Site) -> None:
+    """What is wrong with more than one connection, and no shortage, is a failure."""
+    distributor = site.distributor()
+    handover = site.handover()
+    distributor.add(handover.outlet)
+    distributor.start()
+
+    site.listener.shutdown(socket.SHUT_RDWR)
+    site.ended.wait()
+
+    assert isinstance(distributor.failure, OSError)
+    with pytest.raises(OSError, match="Invalid argument"):
+        distributor.stop(within_s=0)
+
+
+def test_without_a_thread_it_does_not_run(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system may give none; then it can be started later."""
+    distributor = site.distributor()
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="new thread"):
+            distributor.start()
+        was_running = distributor.is_running
+    distributor.start()
+
+    assert not was_running
+    assert distributor.is_running
 
 
 def test_the_kernels_queue_is_handed_out_at_the_stop(site: Site) -> None:
@@ -105,6 +141,29 @@ def test_the_stop_is_bounded(site: Site, caplog: pytest.LogCaptureFixture) -> No
     assert re.search("Closed [123] connections that no worker could take", caplog.text)
     assert handover.outlet.open_count() == UNTAKEN
     close_all(clients)
+
+
+def test_the_stop_waits_out_a_shortage(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Descriptors may come free while there is time."""
+    distributor = site.distributor()
+    handover = site.handover()
+    distributor.add(handover.outlet)
+    (listener,) = distributor._intake._listeners
+    failures = [OSError(errno.EMFILE, "Too many open files")] * 2
+    accept = listener.accept_into
+
+    def accept_into(_: Listener, accepted: list[Accepted], count: int, room: float) -> bool:
+        if failures:
+            raise failures.pop()
+        return accept(accepted, count, room)
+
+    monkeypatch.setattr(Listener, "accept_into", accept_into)
+    site.client()
+
+    distributor.stop(within_s=BOUND_S)
+
+    (connection,) = handover.source.receive()
+    connection.socket.close()
 
 
 def test_a_stop_without_workers_accepts_nothing(site: Site) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from serverkit_supervisor import process_handover
+from serverkit_supervisor import process_handover, process_source
 from serverkit_supervisor.contract import HandedConnection
 from serverkit_supervisor.descriptor_messages import PER_MESSAGE, send_connections
 from serverkit_supervisor.free_descriptors import FreeDescriptors
@@ -247,6 +247,28 @@ def test_an_error_of_another_kind_is_logged(
     assert "Cannot hand connections" in caplog.text
     os.close(connection.descriptor)
     client.close()
+
+
+def test_an_error_while_receiving_ends_nothing(
+    ends: tuple[ProcessOutlet, ProcessConnectionSource],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is logged, and what waits is received when it is over."""
+    outlet, source = ends
+    client, connection = accepted()
+    outlet.give([connection])
+
+    def fail(_: socket.socket) -> None:
+        raise OSError(errno.ENOMEM, "no memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(process_source, "receive", fail)
+        assert source.receive() == []
+    (received,) = source.receive()
+
+    assert "Cannot receive connections" in caplog.text
+    close_all([client, received.socket])
 
 
 def test_many_waiting_messages_fit(ends: tuple[ProcessOutlet, ProcessConnectionSource]) -> None:

@@ -257,16 +257,18 @@ class AcceptDistributor:
 
     def _finish(self) -> None:
         """Hand out what the kernel holds, and release everything. Repeatable."""
-        while (wait_s := self._sweep()) is not None:
-            events = self._selector.select(wait_s)
+        try:
+            while (wait_s := self._sweep()) is not None:
+                events = self._selector.select(wait_s)
+                with self._lock:
+                    self._hear(events, time.monotonic())
+        finally:
             with self._lock:
-                self._hear(events, time.monotonic())
-        with self._lock:
-            self._is_finished = True
-            self._close_pending()
-            self._selector.close()
-            self._wakeup.close()
-            self._intake.close()
+                self._is_finished = True
+                self._close_pending()
+                self._selector.close()
+                self._wakeup.close()
+                self._intake.close()
 
     def _sweep(self) -> float | None:
         """Hand out, accept and hand out, as far as it is possible now.

@@ -35,6 +35,10 @@ class FreeDescriptors:
         self._sure = free // _PART
         return free >= count
 
+    def look_again(self) -> None:
+        """Forget what was known: there was no room where there should have been."""
+        self._sure = 0
+
     def took(self, count: int) -> None:
         """Take note that so many came."""
         self._sure -= count

@@ -135,6 +135,7 @@ class ProcessConnectionSource:
         self._free.took(len(connections))
         if lost := message.lost_count():
             logger.error("Lost %d connections: no descriptors are left for them", lost)
+            self._free.look_again()
             self._closed_count.add(lost)
         with self._lock:
             self._taken += message.sent_count()

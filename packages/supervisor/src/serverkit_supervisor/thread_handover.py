@@ -31,6 +31,7 @@ class ThreadHandover:
 
     def close(self) -> None:
         """Release the descriptors, and close the connections in the queue. Repeatable."""
+        self.source.stop()  # Nobody must wait for a descriptor that is closed.
         self.outlet.close()
 
 
@@ -139,7 +140,10 @@ class ThreadConnectionSource:
             while not self._is_stopped:
                 if taken := self._take(1):
                     return taken[0]
-                wait_readable(self.fileno())
+                descriptor = self.fileno()
+                if descriptor < 0:  # pragma: no cover  closed since the stop was looked for
+                    break
+                wait_readable(descriptor)
                 self._queue.wakeup.clear()
         return None
 
