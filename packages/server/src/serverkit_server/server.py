@@ -271,9 +271,9 @@ class Server:
 
     async def _serve(self, prepared: _Prepared, on_ready: Callable[[], None]) -> None:
         def tell_ready() -> None:
-            on_ready()
             prepared.service.say_ready()
             prepared.watcher.allow()
+            on_ready()  # last: who reads the banner may rely on all of it
 
         serving = self._serving = self._make_serving(prepared, tell_ready)
         if self._is_stop_wanted:  # since before there was somebody to tell
