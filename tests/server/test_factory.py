@@ -1,14 +1,14 @@
 """Who is told of what a worker does."""
 
 import asyncio
+import json
 import logging
 from pathlib import Path
 
 import pytest
 
-from serverkit_server.errors import (
-    StartupError,
-)
+from serverkit_server.errors import StartupError
+from serverkit_server.factory import open_access_log
 from serverkit_server.server import Server
 from serverkit_worker.collectors import BufferedCollector
 from tests.server.served import (
@@ -74,3 +74,53 @@ def test_tells_what_happens_to_connections(caplog: pytest.LogCaptureFixture) -> 
         asyncio.run(main(None))
     logged = [each for each in caplog.records if each.name == "serverkit.lifecycle"]
     assert any("response_completed" in each.getMessage() for each in logged)
+
+
+@pytest.mark.parametrize("worker_id", [None, 3])
+def test_lines_name_the_worker_where_there_are_several(
+    tmp_path: Path, worker_id: int | None
+) -> None:
+    """A worker among others has its number in each line for programs; a single one has none."""
+    log = tmp_path / "access.log"
+    config = config_of(access_log=True, access_log_file=str(log), log_format="json")
+    with open_access_log(config, worker_id=worker_id) as opened:
+        assert opened.log is not None
+        opened.log.record(("a", 1), "GET", "/", "1.1", 200, 0, 0.0)
+    assert json.loads(log.read_text("utf-8")).get("worker") == worker_id
+
+
+def test_an_access_log_goes_on_in_a_new_file(tmp_path: Path) -> None:
+    """Opened anew, lines from before are in the file that was moved, later ones in the new one."""
+    log, moved = tmp_path / "access.log", tmp_path / "access.log.1"
+    config = config_of(access_log=True, access_log_file=str(log), log_format="text")
+    with open_access_log(config, worker_id=None) as opened:
+        assert opened.log is not None
+        opened.log.record(("a", 1), "GET", "/before", "1.1", 200, 0, 0.0)
+        log.rename(moved)
+        opened.reopen()
+        opened.log.record(("a", 1), "GET", "/after", "1.1", 200, 0, 0.0)
+    assert "/before" in moved.read_text("utf-8")
+    assert "/after" in log.read_text("utf-8")
+
+
+def test_an_access_log_that_cannot_be_opened_anew_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the new file cannot be made the old one stays in use, and it is said."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    config = config_of(access_log=True, access_log_file=str(folder / "log"), log_format="text")
+    with open_access_log(config, worker_id=None) as opened:
+        assert opened.log is not None
+        folder.rename(tmp_path / "moved")
+        opened.reopen()
+        opened.log.record(("a", 1), "GET", "/after", "1.1", 200, 0, 0.0)
+    assert "/after" in (tmp_path / "moved" / "log").read_text("utf-8")
+    assert "cannot be opened anew, it goes on as it was" in caplog.text
+
+
+def test_without_an_access_log_there_is_nothing_to_open_anew() -> None:
+    """To open logs anew is harmless where there are none, or where they are somebody else's."""
+    for settings in ({"access_log": False}, {"access_log": True}):
+        with open_access_log(config_of(**settings), worker_id=None) as opened:
+            opened.reopen()
