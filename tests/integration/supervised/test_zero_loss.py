@@ -2,7 +2,6 @@
 
 import signal
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -81,7 +80,7 @@ def test_more_and_fewer_workers_lose_nothing(supervise: Supervise) -> None:
 
 
 def test_sigterm_answers_what_was_accepted(supervise: Supervise, calls: Path) -> None:
-    """SIGTERM under load: requests in work are answered, none is cut in two, and the exit is 0."""
+    """SIGTERM under load: what was sent is answered, no connection is reset, the exit is 0."""
     server = supervise("--shutdown-timeout", "60")
     with slow_requests(server, calls, 20, ms=1500) as clients, load_on(server) as load:
         load.wait_for_answers(3)
@@ -89,12 +88,15 @@ def test_sigterm_answers_what_was_accepted(supervise: Supervise, calls: Path) ->
         for client in clients:
             assert client.read_answer().status == 200
         assert server.wait() == 0
-    # A client that asks on, after the server has gone, is refused; one that asked as the server
-    # closed the connection it was about to use can't know more than that it was not answered.
-    losses = Counter(one.kind for one in load.lost)
-    assert not losses[Loss.TIMEOUT]
-    assert [one for one in load.lost if one.kind is Loss.WRONG and " 503 " not in one.detail] == []
-    assert [one for one in load.lost if one.kind is Loss.CUT and one.received] == []
+    # Who asks on after the server has gone is refused. Who asks on a connection just as the server
+    # closes it can't know more than that it was not answered; all others were.
+    others = [
+        one
+        for one in load.lost
+        if one.kind is not Loss.REFUSED
+        and not (one.kind is Loss.CUT and one.last_body is not None and not one.received)
+    ]
+    assert others == []
 
 
 def test_requests_in_work_outlive_their_generation(supervise: Supervise, calls: Path) -> None:

@@ -27,7 +27,8 @@ class SupervisorEvent:
             "reloading": a reload or restart has begun; "reloaded": the new generation serves;
             "reload_failed": it does not, and the old one goes on;
             "draining": the old generation finishes what it has;
-            "stopping": the end has begun;
+            "stopping": the end has begun: who owns the listening sockets had better close them
+            now, then the last sweep ends with the end of listening and nobody comes in between;
             "closed": nothing is accepted any more, and all that was is handed out: who owns the
             listening sockets may close them, so that nobody waits for nothing.
         worker: the worker as the log names it, for what concerns a single one; else empty.
