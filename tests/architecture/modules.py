@@ -114,6 +114,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "restarting",
         "stopping",
         "engine",
+        "interrupt",
         "supervisor",
         "contract_rules",
         "check_in_thread",

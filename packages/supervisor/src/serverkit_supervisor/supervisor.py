@@ -17,6 +17,7 @@ from serverkit_supervisor.events import SupervisorEvent
 from serverkit_supervisor.fleet import Fleet
 from serverkit_supervisor.generation import Generation
 from serverkit_supervisor.group import WorkerGroup
+from serverkit_supervisor.interrupt import Interrupt
 from serverkit_supervisor.lineage import Lineage
 from serverkit_supervisor.mailbox import Mailbox
 from serverkit_supervisor.orders import Look, Message, Order, Question
@@ -132,7 +133,8 @@ class Supervisor:
             RestartLimitReached: a worker crashed too often. All are stopped.
             OSError: there are no descriptors left, or a socket is closed. Nothing was started.
             Unstopped: the end has come, and not all could be stopped.
-            KeyboardInterrupt: it came here, and was taken for `shutdown` first.
+            KeyboardInterrupt: Ctrl-C came, and the program has no handler of its own for it. It was
+                taken for `shutdown` first, and for `abort` the second time.
         """
         if self._fleet is not None:
             raise RuntimeError("a supervisor runs once; make another one")
@@ -145,16 +147,19 @@ class Supervisor:
             renew=self._renew,
             on_ready=self._tell_ready,
         )
+        with Interrupt(self.shutdown, self.abort) as interrupt:
+            try:
+                engine.begin()
+                engine.step(None)
+                self._loop(engine, fleet)
+            except BaseException:
+                self.kill_all()
+                raise
         try:
-            engine.begin()
-            engine.step(None)
-            interrupted = self._loop(engine, fleet)
-        except BaseException:
-            self.kill_all()
-            raise
-        if interrupted is not None:
-            raise interrupted
-        engine.raise_outcome()
+            engine.raise_outcome()
+        finally:
+            if interrupt.came:
+                raise KeyboardInterrupt
 
     def shutdown(self) -> None:
         """Let all workers stop in order, and then `run` return; before `run`: return at once."""
@@ -249,23 +254,18 @@ class Supervisor:
         except Exception:  # noqa: BLE001 - the workers are not to suffer from it
             _LOG.exception("What was to be told of an event failed: %s", event)
 
-    def _loop(self, engine: Engine, fleet: Fleet) -> KeyboardInterrupt | None:
-        interrupted = None
+    def _loop(self, engine: Engine, fleet: Fleet) -> None:
         while not engine.is_over:
             deadline = engine.next_deadline()
-            timeout_s = None if deadline is None else deadline - time.monotonic()
-            try:
-                message = self._mailbox.receive(timeout_s)
-            except KeyboardInterrupt as interrupt:
-                message = Order.ABORT if interrupted else Order.SHUTDOWN
-                interrupted = interrupt
+            message = self._mailbox.receive(
+                None if deadline is None else deadline - time.monotonic()
+            )
             now = time.monotonic()
             if deadline is not None and now > deadline + _LATE_S:
                 # This process was stopped for a while, or starved: what the workers had to say
                 # may still be on its way.
                 fleet.excuse_silence(now)
             engine.step(message)
-        return interrupted
 
 
 def _mode_of_this_python() -> Mode:
