@@ -62,7 +62,8 @@ class Server:
         config: its settings.
         app: an ASGI application, or the name of one, as `module:attribute`, which is imported when
             the server starts.
-        app_path: the name of an application that is given as an object.
+        app_path: the name of an application that is given as an object, by which processes import
+            it, and threads import it anew. Without a name there is no reload in threads.
         lifecycle_collector: is told of connections and requests.
         sync_app: not available yet.
 

@@ -31,10 +31,10 @@ from serverkit_supervisor import (
     Generation,
     RestartLimitReached,
     StartupFailed,
+    Supervisor,
     SupervisorError,
     SupervisorEvent,
 )
-from serverkit_supervisor.supervisor import Supervisor
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector
 
@@ -104,7 +104,7 @@ class Supervised:
         try:
             self._supervisor = self._make_supervisor(first)
             await self._supervise(self._supervisor)
-        except (ServerError, asyncio.CancelledError):
+        except BaseException:
             await self._end_application(after_failure=True)
             raise
         finally:
