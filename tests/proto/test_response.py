@@ -1,15 +1,15 @@
 """One place validates and lays out what is sent; nothing an application gives can split it."""
 
-import dataclasses
 import http
 
 import pytest
 
 from serverkit_proto.errors import LocalProtocolError
 from serverkit_proto.response import (
+    MAX_CACHED_FIELD_SIZE,
+    MAX_CACHED_FIELDS,
     MAX_CACHED_HEADS,
     MAX_CACHED_SIZE,
-    ResponseHead,
     ResponseHeads,
     make_trailers,
 )
@@ -34,7 +34,7 @@ def refused(heads: ResponseHeads, status: object, headers: object) -> str:
 def test_a_head_is_laid_out(heads: ResponseHeads) -> None:
     """Status line and fields, lower-case names, values without white space around them."""
     head = heads.make(404, [(b"X-A", b" \t1 2\t "), (b"Content-Length", b"05")])
-    assert dataclasses.asdict(head) == {
+    assert head._asdict() == {
         "status": 404,
         "fields": ((b"x-a", b"1 2"), (b"content-length", b"05")),
         "content_length": 5,
@@ -203,9 +203,37 @@ class TestCache:
 
     def test_heads_cannot_be_changed(self, heads: ResponseHeads) -> None:
         """A shared head is the same for all."""
-        with pytest.raises(dataclasses.FrozenInstanceError):
+        with pytest.raises(AttributeError):
             heads.make(200, []).status = 500  # type: ignore[misc]  # on purpose
-        assert not hasattr(ResponseHead, "__dict__") or "__slots__" in vars(ResponseHead)
+        with pytest.raises(AttributeError):
+            heads.make(200, []).other = 500  # type: ignore[attr-defined]  # on purpose
+
+    def test_fields_are_remembered_within_bounds(self, heads: ResponseHeads) -> None:
+        """Neither many nor large ones, and none for its name's sake."""
+        for number in range(3 * MAX_CACHED_FIELDS):
+            length = (b"Content-Length", b"%d" % number)
+            assert heads.make(200, [length, TYPE]).block == (
+                b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\ncontent-type: text/plain\r\n" % number
+            )
+        assert 1 < len(heads._known) <= MAX_CACHED_FIELDS
+        kept = len(heads._known)
+        heads.make(200, [(b"x", b"x" * MAX_CACHED_FIELD_SIZE)])
+        assert len(heads._known) == kept
+
+    def test_a_bad_field_is_refused_among_known_ones(self, heads: ResponseHeads) -> None:
+        """Each time, and whatever is remembered."""
+        heads.make(200, [TYPE, (b"x", b"1")])
+        for bad in ((b"x", b"1\n"), (b"x ", b"1"), (b"x", bytearray(b"1")), ("x", b"1"), b"x1"):
+            for _ in range(2):
+                with pytest.raises(LocalProtocolError):
+                    heads.make(200, [TYPE, bad])  # type: ignore[list-item]  # on purpose
+
+    def test_known_fields_are_judged_together(self, heads: ResponseHeads) -> None:
+        """Each for itself may be right."""
+        one, two = (b"content-length", b"1"), (b"content-length", b"2")
+        assert [heads.make(200, [each]).content_length for each in (one, two)] == [1, 2]
+        assert refused(heads, 200, [one, two]) == "BAD_CONTENT_LENGTH"
+        assert heads.make(204, [one, TYPE]).fields == (TYPE,)
 
 
 class TestInformational:

@@ -44,6 +44,7 @@ FORBIDDEN_TRAILERS = frozenset(
 )
 """Fields that mean nothing good after the content (RFC 9110 section 6.5.1)."""
 
+_PAIR = (tuple, list)
 _TOKEN = re.compile(rb"[%b]+" % TOKEN_CHARACTERS).fullmatch
 
 
@@ -66,7 +67,7 @@ def validate_field(field: object) -> tuple[bytes, bytes]:
         LocalProtocolError: It is no pair of bytes, the name is no token, or the value has a
             control character such as CR, LF or NUL.
     """
-    if not isinstance(field, tuple | list) or len(field) != 2:
+    if not isinstance(field, _PAIR) or len(field) != 2:
         raise LocalProtocolError(
             f"a header is not a pair of name and value: {field!r}", "SERVERKIT_APP_BAD_HEADER"
         )

@@ -1,12 +1,17 @@
 """The one place where a response head is validated and laid out, whatever it is sent over."""
 
-import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NamedTuple
 
 from serverkit_proto.errors import LocalProtocolError
-from serverkit_proto.headers import FORBIDDEN_TRAILERS, split_list, validate_fields
+from serverkit_proto.headers import (
+    FORBIDDEN_TRAILERS,
+    split_list,
+    validate_field,
+    validate_fields,
+)
 
 type Fields = tuple[tuple[bytes, bytes], ...]
 
@@ -14,18 +19,28 @@ MAX_CACHED_HEADS = 256
 MAX_CACHED_SIZE = 2_048
 """Largest head in bytes that is kept, so that all kept ones are at most half a megabyte."""
 
+MAX_CACHED_FIELDS = 512
+MAX_CACHED_FIELD_SIZE = 256
+"""Largest field in bytes that is kept, with its colon and CRLF."""
+
 UNDECLARED = -1
 NOT_PLAIN = -2
 
-REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
+_STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii")
+    for status in HTTPStatus
+}
 # Fields of the connection, not of the response: what they say is the protocol's to say.
 _OF_THE_CONNECTION = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding"}
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseHead:
+# Fields that are more than repeated: they frame the message, or take the place of ours.
+_OF_INTEREST = _OF_THE_CONNECTION | {b"content-length", b"date", b"server"}
+
+
+class ResponseHead(NamedTuple):
     """A validated response head; made by ResponseHeads only, shared, immutable."""
 
     status: int
@@ -56,6 +71,33 @@ class InformationalHead:
     """As HTTP/1.1 sends it, with the empty line."""
 
 
+class _Field(NamedTuple):
+    """A validated field."""
+
+    pair: tuple[bytes, bytes]
+    """Lower-case name, value without white space around it."""
+    line: bytes
+    """As HTTP/1.1 sends it, with its CRLF."""
+    is_of_interest: bool
+
+
+def _make_field(given: object) -> _Field:
+    pair = validate_field(given)
+    return _Field(pair, b"%b: %b\r\n" % pair, pair[0] in _OF_INTEREST)
+
+
+class _KnownFields(dict[object, _Field]):
+    """Fields by what applications give, made where they are missing; most come again and again."""
+
+    def __missing__(self, given: object) -> _Field:
+        field = _make_field(given)
+        if len(field.line) <= MAX_CACHED_FIELD_SIZE:
+            if len(self) >= MAX_CACHED_FIELDS:
+                self.clear()
+            self[given] = field
+        return field
+
+
 class ResponseHeads:
     """Makes response heads from what applications give, and remembers them.
 
@@ -67,13 +109,14 @@ class ResponseHeads:
 
     def __init__(self, *, server: bytes | None = None) -> None:
         self._server = validate_fields([(b"server", server)]) if server else []
-        self._added: list[tuple[bytes, bytes]] = self._server
+        self._added: list[_Field] = [_make_field(pair) for pair in self._server]
+        self._known = _KnownFields()
         self._cache: dict[tuple[object, ...], ResponseHead] = {}
 
     def set_date(self, date: bytes | None) -> None:
         """Say what time it is, as an IMF-fixdate; None for no Date field."""
         dated = validate_fields([(b"date", date)]) if date else []
-        self._added = dated + self._server
+        self._added = [_make_field(pair) for pair in dated + self._server]
         self._cache.clear()
 
     def make(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> ResponseHead:
@@ -128,37 +171,57 @@ class ResponseHeads:
             return self._make(hashable)
 
     def _make(self, key: tuple[object, ...]) -> ResponseHead:
-        head = self._lay_out(_check_status(key[0], 200), validate_fields(key[1:]))
+        status = _check_status(key[0], 200)
+        known = self._known
+        try:
+            given = [known[field] for field in key[1:]]
+        except TypeError:  # a part of a pair cannot be looked up, so it is no bytes
+            given = [_make_field(field) for field in key[1:]]
+        head = self._lay_out(status, given)
         if len(head.plain) <= MAX_CACHED_SIZE:
             if len(self._cache) >= MAX_CACHED_HEADS:
                 self._cache.clear()
-            with contextlib.suppress(TypeError):
+            try:  # noqa: SIM105  suppressing costs more than all else here
                 self._cache[key] = head
+            except TypeError:
+                pass
         return head
 
-    def _lay_out(self, status: int, given: list[tuple[bytes, bytes]]) -> ResponseHead:
-        names = {name for name, _ in given}
-        length = _content_length([value for name, value in given if name == b"content-length"])
-        if b"transfer-encoding" in names:
-            _check_coding([v for name, v in given if name == b"transfer-encoding"], length)
-        close = any(name == b"connection" and b"close" in split_list(v) for name, v in given)
-        dropped = _OF_THE_CONNECTION | {b"content-length"} if status == 204 else _OF_THE_CONNECTION
-        fields = tuple(
-            [field for field in self._added if field[0] not in names]
-            + [field for field in given if field[0] not in dropped]
-        )
+    def _lay_out(self, status: int, given: list[_Field]) -> ResponseHead:
+        """Put a head together. Of most only the Content-Length is of interest."""
+        added = self._added
+        length: int | None = None
+        close = False
+        interest = [field.pair for field in given if field.is_of_interest]
+        if interest:
+            values = [value for name, value in interest if name == b"content-length"]
+            length = _content_length(values)
+            if len(values) < len(interest) or status == 204:
+                close = _closes(interest, length)
+                added, given = self._without_repeats(status, given, {name for name, _ in interest})
+        fields = added + given
+        block = _status_line(status) + b"".join([field.line for field in fields])
         bodyless = status in (204, 304)
-        block = _block(status, fields)
         plain_length = UNDECLARED if length is None else length
         return ResponseHead(
             status=status,
-            fields=fields,
+            fields=tuple([field.pair for field in fields]),
             content_length=length,
             close=close,
             bodyless=bodyless,
             block=block,
             plain=block + b"\r\n",
             plain_length=NOT_PLAIN if close or bodyless else plain_length,
+        )
+
+    def _without_repeats(
+        self, status: int, given: list[_Field], names: set[bytes]
+    ) -> tuple[list[_Field], list[_Field]]:
+        """Return our fields without those that are given, and those given that may stand."""
+        dropped = _OF_THE_CONNECTION | {b"content-length"} if status == 204 else _OF_THE_CONNECTION
+        return (
+            [field for field in self._added if field.pair[0] not in names],
+            [field for field in given if field.pair[0] not in dropped],
         )
 
 
@@ -178,9 +241,20 @@ def make_trailers(headers: Iterable[tuple[bytes, bytes]]) -> Fields:
     return trailers
 
 
+def _status_line(status: int) -> bytes:
+    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d Unknown\r\n" % status
+
+
+def _closes(fields: list[tuple[bytes, bytes]], length: int | None) -> bool:
+    """Judge what is said of the framing; return whether the connection is to close."""
+    codings = [value for name, value in fields if name == b"transfer-encoding"]
+    if codings:
+        _check_coding(codings, length)
+    return any(name == b"connection" and b"close" in split_list(value) for name, value in fields)
+
+
 def _block(status: int, fields: Fields) -> bytes:
-    line = b"HTTP/1.1 %d %b\r\n" % (status, REASONS.get(status, b"Unknown"))
-    return line + b"".join([b"%b: %b\r\n" % field for field in fields])
+    return _status_line(status) + b"".join([b"%b: %b\r\n" % field for field in fields])
 
 
 def _check_status(status: object, lowest: int, highest: int = 999) -> int:
