@@ -5,6 +5,7 @@ Rules:
     import that hangs cannot be ended; what it does after it was given up is undone when it ends.
 """
 
+import gc
 import logging
 import threading
 from concurrent.futures import CancelledError, Future
@@ -50,6 +51,9 @@ class ReimportAttempt:
             AppImportError: it cannot be imported.
             ReloadFailed: the attempt was given up meanwhile.
         """
+        # A module and its functions hold each other: what earlier reloads have left behind stays
+        # until Python looks for such cycles, which it does ever less the more there is.
+        gc.collect()
         was_gil_on = is_gil_enabled()
         with self._lock:
             self._check()
