@@ -213,15 +213,14 @@ async def test_a_stop_during_the_start(listeners: Listeners) -> None:
 
 
 @in_loop
-async def test_listeners_are_closed_as_soon_as_nobody_accepts(listeners: Listeners) -> None:
-    """When the supervisor has stopped accepting, new clients are refused while others finish."""
+async def test_listeners_are_closed_when_the_end_begins(listeners: Listeners) -> None:
+    """From then on only the supervisor's duplicates listen, and clients are refused without it."""
     running = Running(listeners)
     fake = await running.until_ready()
     fake.is_stuck = True
     running.server.shutdown()
-    running.say("stopping")
     socket.create_connection(listeners.bound_addrs[0], BOUND_S).close()
-    running.say("closed")
+    running.say("stopping")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(listeners.bound_addrs[0], BOUND_S)
     fake.end()
