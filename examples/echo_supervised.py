@@ -20,6 +20,7 @@ class Echo:
         assert context.connections is not None
         self._connections, self._ready = context.connections, context.ready
         self._clients: set[socket.socket] = set()
+        self._is_draining = False
 
     def run(self) -> None:
         """Serve until drained; return when the last client is gone."""
@@ -28,6 +29,8 @@ class Echo:
             while (connection := self._connections.accept()) is not None:
                 self._clients.add(connection.socket)
                 threads.submit(self._echo, connection.socket)
+                if self._is_draining:
+                    self._read_no_more()
 
     def _echo(self, client: socket.socket) -> None:
         try:
@@ -43,7 +46,11 @@ class Echo:
 
     def start_draining(self) -> None:
         """Take no more clients; those that are here get back what they have sent, and no more."""
+        self._is_draining = True
         self._connections.stop()
+        self._read_no_more()
+
+    def _read_no_more(self) -> None:
         for client in self._clients.copy():
             with contextlib.suppress(OSError):  # it may be gone meanwhile
                 client.shutdown(socket.SHUT_RD)
