@@ -1,8 +1,9 @@
 """Workers of many kinds, for processes and threads; nothing is imported but the contract."""
 
 import asyncio
+import ctypes
 import os
-import subprocess
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -230,12 +231,48 @@ def fork_and_terminate(worker: Acting) -> None:
     worker.asked.wait()
 
 
-def start_program(worker: Acting) -> None:
-    """Start a program that goes on when the worker is gone."""
-    program = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({BOUND_S})"])
-    say(worker, str(program.pid))
+def fork_and_raise(worker: Acting) -> None:
+    """Let a fork end by an exception."""
+    pid = os.fork()
+    if pid == 0:
+        raise ValueError("of the fork")
+    _, status = os.waitpid(pid, 0)
+    say(worker, str(os.waitstatus_to_exitcode(status)))
     worker.asked.wait()
-    program.returncode = 0  # it is left behind on purpose
+
+
+def fork_unnoticed(worker: Acting) -> None:
+    """Leave a fork behind of which Python knows nothing, as libraries in C can make them."""
+    pid = ctypes.PyDLL(None).fork()
+    if pid == 0:
+        while True:
+            signal.pause()
+    say(worker, str(pid))
+    worker.asked.wait()
+
+
+def start_program(worker: Acting) -> None:
+    """Start a program that goes on when the worker is gone, with all that can be inherited."""
+    command = ["sleep", str(BOUND_S)]
+    say(worker, str(os.posix_spawnp(command[0], command, os.environ)))
+    worker.asked.wait()
+
+
+def term_elsewhere(worker: Acting) -> None:
+    """Wait, while another thread is the one that takes a SIGTERM."""
+
+    def take() -> None:
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    worker.context.ready()
+    threading.Timer(0.1, take).start()
+    worker.asked.wait()
+
+
+def print_and_spin(worker: Acting) -> None:
+    """Hang, with something left to be written."""
+    sys.stdout.write("last words\n")
+    spin(worker)
 
 
 def spin(worker: Acting) -> None:
@@ -275,7 +312,7 @@ def ignore_everything(worker: Acting) -> None:
 def write_garbage(worker: Acting) -> None:
     """Write into the channel what does not belong there."""
     for descriptor in _sockets():
-        os.write(descriptor, b'garbage\n{"notice": "unheard"}\n\xff\xfe\n[1]\n{"notice":\n')
+        os.write(descriptor, b'garbage\n{"notice": "ready"}\n\xff\xfe\n[1]\n{"notice":\n')
     worker.context.ready()
     worker.asked.wait()
 

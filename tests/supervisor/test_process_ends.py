@@ -113,6 +113,18 @@ def test_an_event_loop_is_ended_too() -> None:
         assert run.exit().reason.signal == "SIGTERM"
 
 
+def test_what_was_printed_is_written_before_the_end(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is ended, and not killed, writes out its buffers."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    with Run(acting(workers.print_and_spin)) as run:
+        run.wait_for(Ready)
+        run.runner.terminate()
+        run.exit()
+    assert capfd.readouterr().out == "last words\n"
+
+
 def test_terminate_in_the_factory() -> None:
     """A worker that hangs while it is made is ended too."""
     with Run(workers.hang_in_factory) as run:
@@ -122,10 +134,11 @@ def test_terminate_in_the_factory() -> None:
 
 
 def test_garbage_in_the_channel_is_skipped() -> None:
-    """What is no notice is passed over; what follows is heard."""
+    """What is no notice is passed over, and so is what was told already; what follows is heard."""
     with Run(acting(workers.write_garbage)) as run:
         assert run.next() == Ready(run.runner)
-        assert run.drained().reason.expected
+        run.drained()
+        assert [type(each) for each in run.heard] == [Ready, Exited]
 
 
 def test_a_worker_that_closes_all_descriptors_ends() -> None:
@@ -136,8 +149,11 @@ def test_a_worker_that_closes_all_descriptors_ends() -> None:
         assert run.exit().reason == ExitReason(code=0)
 
 
-def test_leftover_threads_do_not_keep_the_process(capfd: pytest.CaptureFixture[str]) -> None:
+def test_leftover_threads_do_not_keep_the_process(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A worker that returned is gone within a moment, its buffered output written."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     with Run(acting(workers.leave_thread)) as run:
         reason = run.exit().reason
     assert reason == ExitReason(code=0)
@@ -146,9 +162,10 @@ def test_leftover_threads_do_not_keep_the_process(capfd: pytest.CaptureFixture[s
     assert "clinging" in err
 
 
-def test_forks_do_not_hide_the_end() -> None:
-    """A fork that lives on holds the channel open, and the end is told all the same."""
-    with Run(acting(workers.fork_and_return)) as run:
+@pytest.mark.parametrize("act", [workers.fork_and_return, workers.fork_unnoticed])
+def test_forks_do_not_hide_the_end(act: Callable[..., None]) -> None:
+    """A fork that lives on may hold the channel open: the end is told all the same."""
+    with Run(acting(act)) as run:
         fork = int(run.wait_for(RecycleWanted).reason)
         try:
             run.runner.kill()
@@ -157,13 +174,23 @@ def test_forks_do_not_hide_the_end() -> None:
             os.kill(fork, signal.SIGKILL)
 
 
-def test_forks_are_processes_like_any_others() -> None:
-    """A fork that leaves says nothing in the worker's name, and SIGTERM ends it as usual."""
-    for act, status in ((workers.fork_and_exit, 7), (workers.fork_and_terminate, -signal.SIGTERM)):
-        with Run(acting(act)) as run:
-            assert run.wait_for(RecycleWanted).reason == str(status)
-            assert run.drained().reason.expected
-        assert not any(isinstance(each, Failed) for each in run.heard)
+@pytest.mark.parametrize(
+    ("act", "status", "printed"),
+    [
+        (workers.fork_and_exit, 7, ""),
+        (workers.fork_and_terminate, -signal.SIGTERM, ""),
+        (workers.fork_and_raise, 1, "ValueError: of the fork\n"),
+    ],
+)
+def test_forks_are_processes_like_any_others(
+    act: Callable[..., None], status: int, printed: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A fork that ends says nothing in the worker's name, and SIGTERM ends it as usual."""
+    with Run(acting(act)) as run:
+        assert run.wait_for(RecycleWanted).reason == str(status)
+        assert run.drained().reason.expected
+    assert not any(isinstance(each, Failed) for each in run.heard)
+    assert capfd.readouterr().err.endswith(printed)
 
 
 def test_an_end_that_somebody_else_has_waited_for_is_told() -> None:

@@ -8,7 +8,7 @@ from serverkit_supervisor.exit_reason import ExitReason
 from serverkit_supervisor.messages import Ready, RecycleWanted, Status
 from tests.supervisor import process_workers as workers
 from tests.supervisor.process_workers import Waiting
-from tests.supervisor.runs import Run
+from tests.supervisor.runs import Run, acting
 
 
 def test_signals_that_are_not_for_workers_do_nothing() -> None:
@@ -54,3 +54,11 @@ def test_sigterm_while_stopping_is_no_hurry(tmp_path: Path) -> None:
         assert "SIGTERM" in run.wait_for(RecycleWanted).reason
         run.runner.stop()
         assert run.exit().reason.expected
+
+
+def test_a_signal_that_does_not_wake_the_main_thread_is_noticed() -> None:
+    """A SIGTERM that another thread takes, while the main thread sleeps, is acted on."""
+    with Run(acting(workers.term_elsewhere)) as run:
+        run.wait_for(Ready)
+        assert "SIGTERM" in run.wait_for(RecycleWanted).reason
+        assert run.drained().reason.expected
