@@ -71,6 +71,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "mailbox",
         "handover",
         "wakeup",
+        "shortage",
         "handed_socket",
         "thread_handover",
         "free_descriptors",

@@ -1,10 +1,12 @@
 """Who is given which connection."""
 
+import errno
 from collections.abc import Callable, Sequence
 
 import pytest
 
 from serverkit_supervisor.handover import Accepted, counted
+from serverkit_supervisor.shortage import PAUSE_S
 from serverkit_supervisor.spread import Spread
 
 
@@ -159,6 +161,29 @@ def test_an_error_of_one_worker_loses_nothing() -> None:
         spread.hand_out(now=0)
 
     assert sorted([*good.numbers(), *(each.descriptor for each in spread.pending)]) == [*range(6)]
+
+
+def test_one_that_the_system_takes_nothing_for_rests(caplog: pytest.LogCaptureFixture) -> None:
+    """The others are given its share, it is tried again, and it is logged once."""
+    good, bad = FakeOutlet(), FakeOutlet()
+    bad.error = OSError(errno.ETOOMANYREFS, "Too many references")
+    spread = spread_over(good, bad)
+
+    for now in (1.0, 2.0):
+        accept(spread, 1, 2, 3)
+        spread.hand_out(now)
+    bad.error = None
+    accept(spread, 4)
+    spread.hand_out(now=2.0)
+    resting = bad.numbers()
+    accept(spread, 5)
+    spread.hand_out(now=2.0 + PAUSE_S)
+
+    assert len(good.given) == 7
+    assert (resting, bad.numbers()) == ([], [5])
+    assert [record.getMessage() for record in caplog.records] == [
+        "Cannot hand connections to a worker (Too many references); trying again every 0.1 s"
+    ]
 
 
 @pytest.mark.parametrize(("count_leaving", "expected"), [(True, 4), (False, 2)])

@@ -17,8 +17,9 @@ from socket import socket
 from typing import Final, Literal
 
 from serverkit_supervisor.handover import Outlet
-from serverkit_supervisor.intake import PAUSE_S, Intake
+from serverkit_supervisor.intake import Intake
 from serverkit_supervisor.listening import Listener
+from serverkit_supervisor.shortage import PAUSE_S
 from serverkit_supervisor.spread import Spread
 from serverkit_supervisor.wakeup import Wakeup
 
@@ -213,7 +214,7 @@ class AcceptDistributor:
             self._ask_for_changes(now)
             may_accept = self._may_accept(now)
         self._intake.listen(may_accept)
-        self._wait_s = self._next_wait(now)
+        self._wait_s = None if may_accept else self._next_wait(now)
 
     def _ask_for_changes(self, now: float) -> None:
         """Let the workers tell when they can take more."""

@@ -52,6 +52,9 @@ class Outlet(Protocol):
         Returns:
             how many were taken: their descriptors are no longer the caller's. Fewer than all, or
             0, where no more may wait for this worker.
+
+        Raises:
+            OSError: none was taken, as the system is short of something.
         """
         ...
 

@@ -12,17 +12,13 @@ from socket import socket
 from typing import Final
 
 from serverkit_supervisor.handover import LISTENERS, Accepted
-from serverkit_supervisor.listening import SHORTAGES, Listener
+from serverkit_supervisor.listening import Listener
+from serverkit_supervisor.shortage import PAUSE_S, SHORTAGES, Shortage
 
 logger = logging.getLogger("serverkit.supervisor")
 
-PAUSE_S: Final = 0.1
-"""How long nothing is accepted, or given to a worker, that has no descriptors left."""
-
 # So many from each listening socket in one go, then they are handed out.
 _BATCH: Final = 64
-# A shortage that comes again within this time is still the same one.
-_SAME_SHORTAGE_S: Final = 30.0
 
 
 class Intake:
@@ -58,7 +54,7 @@ class Intake:
         self._selector = selector
         self._is_listening = False
         self._batch = 1
-        self._short_at = -_SAME_SHORTAGE_S
+        self._shortage = Shortage()
         self._unswept = set(self._listeners)
         self.rests_until = 0.0
 
@@ -148,13 +144,12 @@ class Intake:
         except OSError as exc:
             if exc.errno not in SHORTAGES:
                 raise
-            if now - self._short_at >= _SAME_SHORTAGE_S:
+            if self._shortage.is_new(now):
                 logger.error(  # noqa: TRY400  where in the code it happened helps nobody
                     "Cannot accept connections (%s); trying again every %g s. "
                     "Raise the limit of open files (ulimit -n), or lower max_connections.",
                     exc.strerror,
                     PAUSE_S,
                 )
-            self._short_at = now
             self.rests_until = now + PAUSE_S
             return False

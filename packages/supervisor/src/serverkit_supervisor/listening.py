@@ -10,9 +10,6 @@ from typing import Final
 
 from serverkit_supervisor.handover import Accepted
 
-SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""Descriptors or memory have run out: trying again at once would fail again."""
-
 # The connection failed before it was accepted: the next one need not.
 _OF_ONE_CONNECTION: Final = frozenset(
     {
@@ -69,7 +66,7 @@ class Listener(socket.socket):
             whether nobody waits any more.
 
         Raises:
-            OSError: accepting fails, not just this connection. See `SHORTAGES`.
+            OSError: accepting fails, not just this connection.
         """
         for _ in range(count):
             try:

@@ -4,7 +4,6 @@ What the worker's process has not received stays in the socket between the two. 
 both ends of it open, so it can take that back, whatever became of the worker.
 """
 
-import errno
 import logging
 import os
 import socket
@@ -32,10 +31,6 @@ from serverkit_supervisor.shared_counts import (
 logger = logging.getLogger("serverkit.supervisor")
 
 _HEARD_BYTES: Final = 4096
-# The system takes nothing more at this moment.
-_FULL: Final = frozenset(
-    {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS, errno.ENOMEM, errno.ETOOMANYREFS}
-)
 
 
 def _nobody() -> None:
@@ -108,25 +103,25 @@ class ProcessOutlet:
             taken = 0
             while taken < count:
                 some = connections[taken : min(taken + PER_MESSAGE, count)]
-                if not self._send(some):
+                try:
+                    send_connections(self._parent_socket, some)
+                except BlockingIOError:
+                    break
+                except OSError:
+                    if not taken:
+                        raise
                     break
                 taken += len(some)
+                self._sent_out(some)
             self._counts.numbers[SENT] = self._sent
         return taken
 
-    def _send(self, connections: Sequence[Accepted]) -> bool:
-        """Send one message, and close what was sent. False: nothing was."""
-        try:
-            send_connections(self._parent_socket, connections)
-        except OSError as exc:
-            if exc.errno not in _FULL:
-                logger.exception("Cannot hand connections to a worker's process")
-            return False
+    def _sent_out(self, connections: Sequence[Accepted]) -> None:
+        """Count what was sent, and close it here."""
         self._sent += len(connections)
         self._open += counted(connections)
         for each in connections:
             os.close(each.descriptor)
-        return True
 
     def open_count(self) -> int:
         """Say how many were sent and are not closed."""
@@ -166,7 +161,7 @@ class ProcessOutlet:
         with self._lock:
             self._call = call
             if not self._is_closed:
-                self._counts.numbers[WANTED] = 1
+                self._counts.write(WANTED, 1)
 
     def heard(self) -> bool:
         """Take the bytes that the worker's process sent."""

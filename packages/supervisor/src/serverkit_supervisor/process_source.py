@@ -19,6 +19,7 @@ from serverkit_supervisor.free_descriptors import FreeDescriptors
 from serverkit_supervisor.handed_socket import ClosedCount, connection_of
 from serverkit_supervisor.handover import UNTAKEN
 from serverkit_supervisor.shared_counts import CLOSED, SENT, TAKEN, WANTED, SharedCounts
+from serverkit_supervisor.shortage import Shortage
 from serverkit_supervisor.wakeup import Wakeup, wait_readable
 
 logger = logging.getLogger("serverkit.supervisor")
@@ -28,8 +29,6 @@ _GREETING_S: Final = 10.0
 # A descriptor that stays readable though nothing can be taken brings its loop back at once: time
 # for the supervisor to take the connections back, and for others in this process.
 _EASE_S: Final = 0.005
-# A shortage that comes again within this time is still the same one.
-_SAME_SHORTAGE_S: Final = 30.0
 
 
 class ProcessConnectionSource:
@@ -62,7 +61,7 @@ class ProcessConnectionSource:
         self._closed_count = ClosedCount(self._lock, self._closed)
         self._taken = 0
         self._free = FreeDescriptors()
-        self._short_since = -_SAME_SHORTAGE_S
+        self._shortage = Shortage()
         self._received: deque[HandedConnection] = deque()
         self._accepting = threading.Lock()
         self._stopping = Wakeup()
@@ -139,7 +138,7 @@ class ProcessConnectionSource:
             self._closed_count.add(lost)
         with self._lock:
             self._taken += message.sent_count()
-            self._counts.numbers[TAKEN] = self._taken
+            self._counts.write(TAKEN, self._taken)
             self._tell_if_wanted()
         return [
             HandedConnection(
@@ -152,13 +151,11 @@ class ProcessConnectionSource:
 
     def _refuse(self) -> None:
         """Let the supervisor take back what waits, and say once why."""
-        now = time.monotonic()
-        if now - self._short_since >= _SAME_SHORTAGE_S:
+        if self._shortage.is_new(time.monotonic()):
             logger.error(
                 "Cannot take connections: no descriptors are left. "
                 "Raise the limit of open files (ulimit -n), or lower max_connections."
             )
-        self._short_since = now
         self._send(SHORT)
         time.sleep(_EASE_S)
 
@@ -166,7 +163,7 @@ class ProcessConnectionSource:
         """Pass on how many were closed. Called with the lock held."""
         if self._is_closed:
             return
-        self._counts.numbers[CLOSED] = self._closed_count.total
+        self._counts.write(CLOSED, self._closed_count.total)
         self._tell_if_wanted()
 
     def _tell_if_wanted(self) -> None:

@@ -4,14 +4,14 @@ Rules:
     Each number has one writer, `WANTED` excepted: the supervisor sets it, the worker clears it and
     then sends a byte. Numbers are totals, so that none is missed when they are read rarely.
     Who sets `WANTED` reads the totals after that, and who changes a total reads `WANTED` after
-    that: one of the two sees what the other wrote. Each does it with a lock held, whose taking and
-    giving back keeps the processor from doing it the other way round.
+    that: one of the two sees what the other wrote. See `SharedCounts.write`.
 """
 
 import mmap
 import os
 import sys
 import tempfile
+import threading
 from typing import Final
 
 CLOSED: Final = 0
@@ -44,7 +44,7 @@ class SharedCounts:
     Owner: one end of a handover. Threads: any.
     """
 
-    __slots__ = ("_memory", "numbers")
+    __slots__ = ("_fence", "_memory", "numbers")
 
     def __init__(self, descriptor: int) -> None:
         """Map the memory.
@@ -54,6 +54,17 @@ class SharedCounts:
         """
         self._memory = mmap.mmap(descriptor, _BYTES)
         self.numbers = memoryview(self._memory).cast("Q")
+        self._fence = threading.Lock()
+
+    def write(self, index: int, value: int) -> None:
+        """Write a number, before anything is read that comes after this.
+
+        A processor may read first what stands after a write; but not beyond the taking and giving
+        back of a lock.
+        """
+        self.numbers[index] = value
+        with self._fence:
+            pass
 
     def close(self) -> None:
         """Unmap the memory; the numbers cannot be read any more."""

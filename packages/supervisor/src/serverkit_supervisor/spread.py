@@ -5,9 +5,13 @@ Rules:
 """
 
 import heapq
+import logging
 from collections.abc import Callable, Sequence
 
 from serverkit_supervisor.handover import Accepted, Outlet, counted
+from serverkit_supervisor.shortage import PAUSE_S, Shortage
+
+logger = logging.getLogger("serverkit.supervisor")
 
 
 class Spread:
@@ -30,6 +34,7 @@ class Spread:
         self._leaving: list[Outlet] = []
         self._count_leaving = count_leaving
         self._turn = 0
+        self._shortage = Shortage()
 
     def add(self, outlet: Outlet) -> None:
         """Let a worker be given connections."""
@@ -59,7 +64,7 @@ class Spread:
             return
         able = [place for place in self._places if place.rests_until <= now]
         while self.pending and able:
-            for place in self._give(self._shares(able)):
+            for place in self._give(self._shares(able), now):
                 able.remove(place)
 
     def _shares(self, able: Sequence["_Place"]) -> list[tuple["_Place", list[Accepted]]]:
@@ -75,14 +80,14 @@ class Spread:
             heapq.heapreplace(heap, (load + 1, place.turn, place))
         return list(shares.items())
 
-    def _give(self, shares: list[tuple["_Place", list[Accepted]]]) -> list["_Place"]:
+    def _give(self, shares: list[tuple["_Place", list[Accepted]]], now: float) -> list["_Place"]:
         """Give each its share; return those who could not take all of it."""
         full: list[_Place] = []
         left: list[Accepted] = []
         try:
             while shares:
                 place, share = shares[-1]
-                taken = place.outlet.give(share)
+                taken = self._give_one(place, share, now)
                 shares.pop()
                 if taken < len(share):
                     full.append(place)
@@ -90,6 +95,20 @@ class Spread:
         finally:
             self.pending = left + [each for _, share in shares for each in share]
         return full
+
+    def _give_one(self, place: "_Place", share: list[Accepted], now: float) -> int:
+        """Give one its share; return how many it took."""
+        try:
+            return place.outlet.give(share)
+        except OSError as exc:
+            place.rests_until = now + PAUSE_S
+            if self._shortage.is_new(now):
+                logger.error(  # noqa: TRY400  where in the code it happened helps nobody
+                    "Cannot hand connections to a worker (%s); trying again every %g s",
+                    exc.strerror,
+                    PAUSE_S,
+                )
+            return 0
 
     def open_count(self) -> int:
         """Say how many connections are open, with those that are pending."""
