@@ -1,8 +1,8 @@
 """Load, reloads and kills for a long time: does memory grow, do files and threads. Reports only.
 
-Samples are taken under load, each just before a reload, when the one before is long over. Judged is
-the last quarter against the second one (the first is warm-up), medians of each: flat means that
-memory grew by at most 5 %, and files and threads by at most 2.
+Samples are taken under load, each just before a reload, when what the one before replaced is gone.
+Judged is the last quarter against the second one (the first is warm-up), medians of each: flat
+means that memory grew by at most 5 %, and files and threads by at most 2.
 """
 
 import argparse
@@ -98,6 +98,19 @@ def look(pid: int, began: float) -> Sample:
     )
 
 
+def wait_until_alone(pid: int, threads: int) -> None:
+    """Wait until what was replaced has ended: a server has no more threads than at first.
+
+    Raises:
+        ServerFailedError: It has, for a long time.
+    """
+    deadline = time.monotonic() + RESTORED_WITHIN_S
+    while (now := process_tree.threads(pid)) > threads:
+        if time.monotonic() > deadline:
+            raise ServerFailedError(f"it has {now} threads, and had {threads} at first")
+        time.sleep(0.1)
+
+
 def kill_worker(there: Disturbed, workers: int) -> bool:
     """Kill a worker that is a process of its own, and wait for the replacement.
 
@@ -123,10 +136,11 @@ def measure(name: str, seconds: float, interval_s: float, settings: Settings) ->
     remark, damage = "", None
     try:
         with under_load(name, settings) as there:
-            began = time.monotonic()
+            began, threads = time.monotonic(), process_tree.threads(there.process.pid)
             try:
                 while (now := time.monotonic()) < began + seconds:
                     time.sleep(min(interval_s, max(0.0, began + seconds - now)))
+                    wait_until_alone(there.process.pid, threads)
                     samples.append(look(there.process.pid, began))
                     if reloads % 3 == 2:
                         kills += kill_worker(there, settings.workers)
