@@ -1,0 +1,116 @@
+"""Signals that the main thread would not notice, and a thread that sees to it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from functools import partial
+
+import pytest
+
+from serverkit_supervisor.signal_thread import WAKING, SignalThread
+
+WAIT_S = 60.0
+# A signal that the system gives to another thread than the main one does not end a wait of that.
+ELSEWHERE = """
+import signal, sys, threading, time
+from serverkit_supervisor.signals import supervised
+
+class Target:
+    def shutdown(self):
+        print("drains", flush=True)
+    def kill_all(self): pass
+    graceful_reload = add_worker = remove_worker = reopen_logs = kill_all
+
+def send():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        time.sleep(0.2)
+        signal.pthread_kill(threading.get_ident(), number)
+    time.sleep(600)
+
+with supervised(Target()):
+    threading.Thread(target=send, daemon=True).start()
+    {wait}
+"""
+WAITS = {
+    "sleep": "time.sleep(600)",
+    "lock": "threading.Event().wait(600)",
+    "queue": "import queue; queue.SimpleQueue().get(timeout=600)",
+    "select": "import select; select.select([], [], [], 600)",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_signal_to_another_thread_is_handled_at_once(wait: str) -> None:
+    """Whatever the main thread waits for: both signals are handled, long before the wait ends."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ELSEWHERE.format(wait=WAITS[wait])],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WAIT_S,
+    )
+    assert (done.returncode, done.stdout) == (1, "drains\n")
+    assert done.stderr == "serverkit: SIGTERM came a second time, so it ends at once.\n"
+
+
+def test_nothing_is_left() -> None:
+    """Afterwards no signal is listened to, and every descriptor is closed."""
+    thread = SignalThread({signal.SIGHUP})
+    descriptors = (thread._reading, thread._writing)
+    done = threading.Event()
+    thread.order(done.set)
+    assert done.wait(WAIT_S)
+    thread.end()
+    assert signal.set_wakeup_fd(-1) == -1
+    assert WAKING is not None
+    assert signal.getsignal(WAKING) is signal.SIG_DFL
+    for each in descriptors:
+        with pytest.raises(OSError, match="Bad file"):
+            os.fstat(each)
+
+
+def test_what_was_asked_for_last_is_carried_out() -> None:
+    """A command that is given just before the end is not lost."""
+    done: list[int] = []
+    thread = SignalThread(())
+    for number in range(1000):
+        thread.order(partial(done.append, number))
+    thread.end()
+    assert done == list(range(1000))
+
+
+def test_who_listens_already_goes_on_to() -> None:
+    """A loop that listens for signals, and a handler for the one that wakes, stay as they are."""
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        writer.setblocking(False)  # noqa: FBT003
+        signal.set_wakeup_fd(writer.fileno())
+        try:
+            thread = SignalThread({signal.SIGHUP})
+            thread.end()
+        finally:
+            assert signal.set_wakeup_fd(-1) == writer.fileno()
+    assert WAKING is not None
+    signal.signal(WAKING, print)
+    try:
+        thread = SignalThread({signal.SIGHUP})
+        assert signal.getsignal(WAKING) is print
+        thread.end()
+        assert signal.getsignal(WAKING) is print
+    finally:
+        signal.signal(WAKING, signal.SIG_DFL)
+
+
+def test_who_listens_later_goes_on_to() -> None:
+    """A loop that began to listen meanwhile is not deprived of it at the end."""
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        writer.setblocking(False)  # noqa: FBT003
+        thread = SignalThread({signal.SIGHUP})
+        signal.set_wakeup_fd(writer.fileno())
+        thread.end()
+        assert signal.set_wakeup_fd(-1) == writer.fileno()
