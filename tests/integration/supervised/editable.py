@@ -15,6 +15,7 @@ import asyncio
 import json
 import os
 import threading
+import time
 from pathlib import Path
 
 VERSION = {version!r}
@@ -57,6 +58,9 @@ async def answer(scope, send):
     if scope["path"] == "/hold":
         print("held", flush=True)
         await asyncio.sleep(600)
+    if scope["path"] == "/block":
+        print("blocked", flush=True)
+        time.sleep(600)
     if scope["path"] == "/wait":
         print("waiting", flush=True)
         while not Path(__file__).with_name("gate").exists():

@@ -147,6 +147,19 @@ def test_a_request_that_is_cut_off_is_told(serve: Serve, app: EditableApp, mode:
     assert f"Error: {reason}" in server.output
 
 
+def test_a_worker_that_hangs_at_the_end_is_told(serve: Serve, app: EditableApp, mode: str) -> None:
+    """A worker whose loop is blocked does not hold the end up for ever, and the exit code is 1."""
+    many = ("--workers", "2", "--worker-mode", mode, "--shutdown-timeout", "0.1")
+    server = serve(APP, *app.flags, *many)
+    with RawClient(server.address) as client:
+        client.send(request("/block"))
+        server.wait_for_output("blocked")
+        server.send_signal(signal.SIGTERM)
+        assert server.wait() == 1
+    reason = "did not end well: it did not stop within" if mode == "process" else "Not stopped"
+    assert re.search(f"Error: .*{reason}", server.output)
+
+
 def test_new_clients_are_refused_while_it_ends(serve: Serve, app: EditableApp, mode: str) -> None:
     """While workers finish what they have, nobody else can connect and wait for nothing."""
     many = ("--workers", "2", "--worker-mode", mode, "--shutdown-timeout", "60")

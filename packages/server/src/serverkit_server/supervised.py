@@ -280,8 +280,8 @@ class Supervised:
                 self._is_stop_wanted = True
                 if self._generations is not None:
                     self._generations.expect_end()
-            case "worker_exited" if self._is_stop_wanted and isinstance(event.error, ShutdownError):
-                self._failures[event.worker] = event.error
+            case "worker_exited" if self._is_stop_wanted and event.lost:
+                self._failures[event.worker] = _loss(event)
 
     def _command(self, command: Callable[[Supervisor], None], what: str) -> None:
         supervisor = self._supervisor
@@ -304,6 +304,13 @@ def as_server_error(error: SupervisorError) -> ServerError:
             return WorkerRestartLimitError(_sentence(error.message), remedy=error.remedy)
         case _:
             return ShutdownError(_sentence(error.message), remedy=error.remedy)
+
+
+def _loss(event: SupervisorEvent) -> ServerError:
+    """Say what a worker may have lost at the end."""
+    if isinstance(event.error, ServerError):
+        return event.error
+    return ShutdownError(f"{_sentence(event.worker)[:-1]} did not end well: {event.reason}.")
 
 
 def _settle(ended: asyncio.Future[BaseException | None], error: BaseException | None) -> None:

@@ -35,6 +35,8 @@ class SupervisorEvent:
         generation: the number of the generation that it is about.
         reason: why, as the rest of a sentence about it; may be empty.
         error: what went wrong, if anything.
+        lost: for "worker_exited": it served, and did not end as it had been asked to, so that what
+            it was at may be lost.
     """
 
     kind: EventKind
@@ -42,3 +44,4 @@ class SupervisorEvent:
     generation: int = 0
     reason: str = ""
     error: BaseException | None = None
+    lost: bool = False

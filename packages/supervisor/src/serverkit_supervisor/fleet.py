@@ -30,6 +30,7 @@ from serverkit_supervisor.messages import (
     RecycleWanted,
     Stacks,
 )
+from serverkit_supervisor.patience import Patience
 from serverkit_supervisor.portable_errors import summary_of
 from serverkit_supervisor.recycle import RecycleLimits
 from serverkit_supervisor.runner import Runner, RunnerFactory, RunSpec
@@ -37,12 +38,6 @@ from serverkit_supervisor.states import OVER, Event, State, follow
 from serverkit_supervisor.team import Team
 
 _LOG = logging.getLogger("serverkit.supervisor")
-STACKS_S = 1.0
-"""How long a worker that is late may take to say what it does."""
-TERMINATE_S = 2.0
-"""How long a process may take to end after SIGTERM."""
-KILL_S = 5.0
-"""How long the system may take to end a process after SIGKILL."""
 
 
 class Fleet:
@@ -58,7 +53,7 @@ class Fleet:
         make_runner: gives a worker a place to run.
         post: takes what the runners tell.
         clock: seconds, only forward.
-        worker_timeout: how long a worker may give no sign of life, in seconds; 0: any time.
+        patience: how long each state may last.
         announce: takes events.
     """
 
@@ -72,7 +67,7 @@ class Fleet:
         make_runner: RunnerFactory,
         post: Callable[[Notice], None],
         clock: Callable[[], float],
-        worker_timeout: float,
+        patience: Patience,
         announce: Callable[[SupervisorEvent], None],
     ) -> None:
         self.config = config
@@ -86,7 +81,7 @@ class Fleet:
         self.runners: tuple[Runner, ...] = ()
         self._make_runner = make_runner
         self._post = post
-        self._worker_timeout = worker_timeout
+        self._patience = patience
         self._announce = announce
         self._chance = random.Random()  # noqa: S311 - to spread, not to keep a secret
         self._limits = RecycleLimits(
@@ -125,7 +120,7 @@ class Fleet:
             state=self.state if made_of.state is None else made_of.state,
             sockets=team.sockets_of(worker_id),
             distribute=team.distribute,
-            alive_interval=self._worker_timeout / 4 or None,
+            alive_interval=self._patience.worker_timeout_s / 4 or None,
         )
         run = Run(
             spec=spec,
@@ -143,7 +138,7 @@ class Fleet:
             if run.runner is not None:
                 run.runner.close()
             return run
-        run.deadline = self.clock() + self.config.startup_timeout
+        run.deadline = self._deadline_of(run)
         self._keep(run, run.runner)
         return run
 
@@ -182,7 +177,7 @@ class Fleet:
     def _enter(self, run: Run, state: State) -> None:
         before, run.state = run.state, state
         until = run.deadline
-        run.deadline = self._deadline_of(state)
+        run.deadline = self._deadline_of(run)
         if (before, state) == (State.STARTING, State.STOPPING) and until and run.deadline:
             # It has nothing to finish, so it gets no more time than it had to become ready.
             run.deadline = min(until, run.deadline)
@@ -208,7 +203,7 @@ class Fleet:
                     _LOG.info("%s is told to stop what it has: its time is over", run)
                 runner.stop()
             case State.STUCK:
-                run.late_with = self._lateness(before)
+                run.late_with = self._patience.lateness(before)
                 runner.ask_stacks()
             case State.TERMINATED:
                 self._terminate(run, runner)
@@ -222,23 +217,9 @@ class Fleet:
         if not runner.terminate():
             runner.stop()
 
-    def _deadline_of(self, state: State) -> float | None:
-        bounds = {
-            State.DRAINING: self.config.reload_timeout,
-            State.STOPPING: self.config.shutdown_timeout,
-            State.STUCK: STACKS_S,
-            State.TERMINATED: TERMINATE_S,
-            State.KILLED: KILL_S,
-        }
-        return self.clock() + bounds[state] if state in bounds else None
-
-    def _lateness(self, state: State) -> str:
-        match state:
-            case State.STARTING:
-                return f"it was not ready within {self.config.startup_timeout:g} s"
-            case State.SERVING:
-                return f"it gave no sign of life for {self._worker_timeout:g} s"
-        return f"it did not stop within {self.config.shutdown_timeout:g} s"
+    def _deadline_of(self, run: Run) -> float | None:
+        bound_s = self._patience.with_state(run.state, is_watched=run.is_watched)
+        return None if bound_s is None else self.clock() + bound_s
 
     # What is heard of one.
 
@@ -250,8 +231,10 @@ class Fleet:
         match notice:
             case Ready():
                 self.tell(run, Event.READY)
-            case Alive() if run.state is State.SERVING and self._worker_timeout:
-                run.deadline = self.clock() + self._worker_timeout
+            case Alive():
+                run.is_watched = True
+                if run.state is State.SERVING:
+                    run.deadline = self._deadline_of(run)
             case RecycleWanted(reason=reason):
                 run.recycle_reason = reason
             case Stacks(text=text) if run.state is State.STUCK:
@@ -294,6 +277,7 @@ class Fleet:
                 generation=run.generation.number,
                 reason=reason,
                 error=run.error,
+                lost=run.ready_at is not None and run.ended_badly,
             )
         self._announce(event)
 
@@ -311,8 +295,8 @@ class Fleet:
             (run.deadline for run in self.runs.values() if run.deadline is not None), default=None
         )
 
-    def excuse_silence(self, now: float) -> None:
+    def excuse_silence(self) -> None:
         """Give all that serve their time anew, since it was the supervisor that did not listen."""
         for run in self.runs.values():
-            if run.state is State.SERVING and run.deadline is not None:
-                run.deadline = now + self._worker_timeout
+            if run.state is State.SERVING:
+                run.deadline = self._deadline_of(run)

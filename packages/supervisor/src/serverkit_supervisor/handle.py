@@ -29,6 +29,7 @@ class Run:
         state: how far it is.
         deadline: when the time for its state is over; None: never.
         ready_at: when it became ready; None: not yet.
+        is_watched: it has given a sign of life, so that silence means something.
         in_service: the distributor hands it connections.
         error, traceback: what it raised.
         stacks: what its threads did when it was late.
@@ -44,6 +45,7 @@ class Run:
     state: State = State.STARTING
     deadline: float | None = None
     ready_at: float | None = None
+    is_watched: bool = False
     in_service: bool = False
     error: BaseException | None = None
     traceback: str = ""
@@ -62,6 +64,12 @@ class Run:
             late = self.late_with or "it did not end"
             return f"{late}, and since it cannot be killed it is left behind"
         return self.late_with or str(self.exit_reason)
+
+    @property
+    def ended_badly(self) -> bool:
+        """Whether it is gone, and not as it had been asked to in time."""
+        reason = self.exit_reason
+        return reason is not None and (bool(self.late_with) or not reason.expected)
 
     def evidence(self) -> str:
         """Give the traceback of what it raised, or what it did when it was late; may be empty."""
