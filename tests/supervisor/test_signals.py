@@ -235,3 +235,41 @@ def test_a_storm_of_signals_harms_nobody() -> None:
             busy.get()
         sender.join(WAIT_S)
         assert target.next()[0] == "graceful_reload"
+
+
+FORKED = """
+import os, signal, threading
+from serverkit_supervisor.signals import supervised
+
+class Target:
+    def shutdown(self): print("drains", flush=True)
+    def kill_all(self): print("kills", flush=True)
+    graceful_reload = add_worker = remove_worker = reopen_logs = shutdown
+
+with supervised(Target(), on_second=lambda: print("cleans up", flush=True)):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.kill(os.getpid(), signal.{name})
+            os._exit(7)
+        except KeyboardInterrupt:
+            os._exit(8)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("SIGTERM", -signal.SIGTERM), ("SIGINT", 8), ("SIGHUP", -signal.SIGHUP), ("SIGCHLD", 7)],
+)
+def test_a_forked_process_commands_nobody(name: str, code: int) -> None:
+    """A signal to a process that was forked has the effect there that it had before."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED.format(name=name)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WAIT_S,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{code}\n", "")

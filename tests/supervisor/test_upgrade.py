@@ -15,7 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from serverkit_supervisor.upgrade import UPGRADE_VARIABLE, Upgrade, UpgradeState, inherited
+from serverkit_supervisor.upgrade import (
+    UPGRADE_VARIABLE,
+    Upgrade,
+    UpgradeState,
+    inherited,
+    own_command,
+)
 
 WAIT_S = 30.0
 # What the new process does in these tests, after it has taken over.
@@ -194,10 +200,13 @@ class NoProcess:
 
 def test_what_the_new_process_gets() -> None:
     """It gets the command line, the folder and the environment, but for what is this one's own."""
-    started: queue.SimpleQueue[tuple[list[str], dict[str, str], str]] = queue.SimpleQueue()
+    started: queue.SimpleQueue[tuple[list[str], dict[str, str], str | None]] = queue.SimpleQueue()
 
     def spawn(
-        command: Sequence[str], environment: Mapping[str, str], folder: str, _fds: Sequence[int]
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: str | None,
+        _fds: Sequence[int],
     ) -> NoProcess:
         started.put((list(command), dict(environment), folder))
         return NoProcess()
@@ -217,6 +226,24 @@ def test_what_the_new_process_gets() -> None:
     message = json.loads(environment.pop(UPGRADE_VARIABLE))
     assert environment == {"NOTIFY_SOCKET": "/run/notify"}
     assert (message["pid"], message["sockets"]) == (os.getpid(), [])
+
+
+def test_a_python_that_cannot_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that goes by another name is started by the Python that runs it."""
+    monkeypatch.setattr(sys, "orig_argv", ["shop-server", "-m", "serverkit"])
+    assert own_command() == [sys.executable, "-m", "serverkit"]
+    monkeypatch.setattr(sys, "orig_argv", [sys.executable, "-c", "pass"])
+    assert own_command() == [sys.executable, "-c", "pass"]
+
+
+def test_a_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process whose folder was removed can be started anew all the same."""
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    upgrade = Upgrade(sockets=list, on_ready=lambda _pid: None, startup_timeout=WAIT_S)
+    assert upgrade.state is UpgradeState.IDLE
 
 
 @pytest.mark.slow

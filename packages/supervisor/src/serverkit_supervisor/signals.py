@@ -5,6 +5,7 @@ Rules:
     it. They take no lock and call no logger: to shut down, and to end at once, is done in place;
     every other command is carried out by a thread of its own, one after another.
     Who has a handler of their own for a signal keeps it, but for SIGINT and SIGTERM.
+    A process that is forked from this one commands nobody: signals do there what they did before.
     Afterwards the handlers are those from before.
 """
 
@@ -135,12 +136,14 @@ def supervised(
         "upgrade": _ordering(thread, upgrade or _say_no_upgrade),
         "reap": _reaping(reap) if reap else None,
     }
-    before = {}
+    before: dict[int, _Before] = {}
+    here = _here_alone(before)
     try:
         for row, number in numbers.items():
             handler = handlers[row.command]
             if number and handler and (row.command == "shutdown" or not _has_handler(number)):
-                before[number] = signal.signal(number, handler)
+                before[number] = signal.getsignal(number)
+                signal.signal(number, here(handler))
         yield
     finally:
         for number, handler_before in before.items():
@@ -149,7 +152,8 @@ def supervised(
         thread.end()
 
 
-type _Handler = Callable[[int, FrameType | None], None]
+type _Handler = Callable[[int, FrameType | None], object]
+type _Before = _Handler | int | signal.Handlers | None
 
 
 class _Stop:
@@ -178,6 +182,27 @@ class _Stop:
         with contextlib.suppress(OSError):
             os.write(2, f"serverkit: {name} came a second time, so it ends at once.\n".encode())
         os._exit(1)
+
+
+def _here_alone(before: Mapping[int, _Before]) -> Callable[[_Handler], _Handler]:
+    """Make what confines handlers to this process."""
+    pid = os.getpid()
+
+    def confine(handler: _Handler) -> _Handler:
+        def handle(number: int, frame: FrameType | None) -> None:
+            if os.getpid() == pid:
+                handler(number, frame)
+                return
+            earlier = before.get(number)
+            if callable(earlier):
+                earlier(number, frame)
+                return
+            signal.signal(number, signal.SIG_DFL if earlier is None else earlier)
+            os.kill(os.getpid(), number)
+
+        return handle
+
+    return confine
 
 
 def _number_of(row: SignalCommand) -> int:

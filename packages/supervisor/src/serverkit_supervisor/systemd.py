@@ -48,6 +48,8 @@ def listen_fds(environ: MutableMapping[str, str] | None = None) -> list[ListenFd
         variables.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
     )
     if pid != str(os.getpid()):
+        if pid:
+            _LOG.info("LISTEN_FDS is for process %s and not for this one; it is ignored.", pid)
         return []
     if not (count.isascii() and count.isdigit()):
         _LOG.warning("LISTEN_FDS should be a number and is %r; it is ignored.", count)

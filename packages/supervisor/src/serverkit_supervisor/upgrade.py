@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -109,8 +110,8 @@ class Process(Protocol):
         """Send it a signal, if it has not ended."""
 
 
-type Spawn = Callable[[Sequence[str], Mapping[str, str], str, Sequence[int]], Process]
-"""Starts a process: command, environment, folder, and the descriptors it inherits."""
+type Spawn = Callable[[Sequence[str], Mapping[str, str], str | None, Sequence[int]], Process]
+"""Starts a process: command, environment, folder if it is known, descriptors it inherits."""
 
 
 class UpgradeState(enum.Enum):
@@ -158,10 +159,10 @@ class Upgrade:
         self._notes = notes
         self._on_ready = on_ready
         self._startup_timeout = startup_timeout
-        self._command = list(sys.orig_argv if command is None else command)
+        self._command = own_command() if command is None else list(command)
         variables = initial_environment() if environment is None else environment
         self._environment = {k: v for k, v in variables.items() if k not in _OF_THIS_PROCESS}
-        self._folder = os.getcwd()  # noqa: PTH109 - as it is, links and all
+        self._folder = _folder_of_now()
         self._spawn = spawn or _popen
         self._lock = threading.Lock()  # guards the state; never held while anything waits
         self._state = UpgradeState.IDLE
@@ -268,6 +269,19 @@ class Upgrade:
             _LOG.error("The upgrade failed, this process goes on to serve: %s.", why)
 
 
+def own_command() -> list[str]:
+    """Give the command line this process was started with, with a Python that can be found."""
+    python, *arguments = sys.orig_argv or [""]
+    return [python if shutil.which(python) else sys.executable, *arguments]
+
+
+def _folder_of_now() -> str | None:
+    try:
+        return os.getcwd()  # noqa: PTH109 - as it is, links and all
+    except OSError:
+        return None  # It has been removed.
+
+
 def initial_environment() -> dict[str, str]:
     """Give the environment this process was started with; as it is now where nobody knows."""
     try:
@@ -279,7 +293,10 @@ def initial_environment() -> dict[str, str]:
 
 
 def _popen(
-    command: Sequence[str], environment: Mapping[str, str], folder: str, inherits: Sequence[int]
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: str | None,
+    inherits: Sequence[int],
 ) -> Process:
     return subprocess.Popen(  # noqa: S603 - the program itself
         command,
