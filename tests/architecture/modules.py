@@ -65,6 +65,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "recycle",
         "config",
         "states",
+        "patience",
         "events",
         "exit_reason",
         "messages",

@@ -20,13 +20,28 @@ class Echo:
         self.context = context
         self.state: dict[str, object] = {}
         self.in_hand = 0
+        self.is_dead = threading.Event()
 
     def run(self) -> None:
+        interval = self.context.alive_interval
+        if interval is not None:
+            threading.Thread(target=self.live, args=(interval,), daemon=True).start()
+        try:
+            self.accept_all()
+        finally:
+            self.is_dead.set()
+
+    def live(self, interval: float) -> None:
+        """Give signs of life."""
+        self.context.alive()
+        while not self.is_dead.wait(interval):
+            self.context.alive()
+
+    def accept_all(self) -> None:
         source = self.context.connections
         assert source is not None
         self.context.ready()
         while (connection := source.accept()) is not None:
-            self.context.alive()
             self.in_hand += 1
             self.serve(connection)
             self.in_hand -= 1
@@ -53,6 +68,7 @@ class Echo:
         return f"{who[0]} {who[1]} {who[2]} {self.state.get('name', '-')} ".encode()
 
     def hang(self) -> None:
+        self.is_dead.set()
         LET_GO.wait()
 
     def set_lifespan_state(self, state: dict[str, object]) -> None:

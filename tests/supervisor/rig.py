@@ -27,6 +27,7 @@ from serverkit_supervisor.messages import (
     Stacks,
 )
 from serverkit_supervisor.orders import Look, Message, Order
+from serverkit_supervisor.patience import Patience
 from serverkit_supervisor.restart import RestartHistory
 from serverkit_supervisor.runner import RunSpec
 from serverkit_supervisor.team import make_teams
@@ -222,7 +223,7 @@ class Rig:
             make_runner=self._make_runner,
             post=self.post,
             clock=lambda: self.now,
-            worker_timeout=worker_timeout,
+            patience=Patience(self.config, worker_timeout),
             announce=self.events.append,
         )
         self.fleet._chance = random.Random(0)

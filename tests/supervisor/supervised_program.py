@@ -30,7 +30,7 @@ def main(mode: str, *options: str) -> None:
 
     supervisor = Supervisor(
         Echo,
-        SupervisorConfig(worker_count=2, shutdown_timeout=5),
+        SupervisorConfig(worker_count=2, shutdown_timeout=30),
         mode="thread" if mode == "thread" else "process",
         on_event=tell,
     )

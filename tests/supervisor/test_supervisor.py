@@ -98,14 +98,14 @@ def test_a_process_that_leaves_or_is_killed_is_replaced(
 @both_modes
 def test_a_worker_that_hangs_is_replaced(mode: Mode, caplog: pytest.LogCaptureFixture) -> None:
     """Where it hangs is logged. A process is killed, a thread is left behind and named."""
-    with Supervised(Echo, mode, worker_timeout=1, shutdown_timeout=2, restart=QUICK) as served:
+    with Supervised(Echo, mode, worker_timeout=5, shutdown_timeout=2, restart=QUICK) as served:
         first = served.ask()
         with served.client() as client:
             client.sendall(b"hang")
             served.wait_for("worker_started", 2)
             second = served.ask()
 
-    assert "gave no sign of life for 1 s. Its threads:" in caplog.text
+    assert "gave no sign of life for 5 s. Its threads:" in caplog.text
     assert "in hang" in caplog.text
     if mode == "process":
         assert second.pid != first.pid
@@ -136,14 +136,15 @@ def test_a_worker_that_hangs_at_the_start_ends_it(mode: Mode, tmp_path: Path) ->
     path = tmp_path / "how"
     path.write_text("hang")
     factory = functools.partial(make_by_file, path=str(path))
-    served = Supervised(factory, mode, startup_timeout=3, shutdown_timeout=2)
+    timeout = 3 if mode == "thread" else 12  # a process has to come up first
+    served = Supervised(factory, mode, startup_timeout=timeout, shutdown_timeout=2)
     served.run()
     LET_GO.set()
     assert served.listener is not None
     served.listener.close()
 
     assert isinstance(served.outcome, StartupFailed)
-    assert "not ready within 3 s" in str(served.outcome)
+    assert f"not ready within {timeout} s" in str(served.outcome)
     assert "hang_in_import" in served.outcome.traceback
 
 

@@ -89,7 +89,8 @@ def test_a_reload_that_fails_leaves_the_old_generation_serving(
     path = tmp_path / "how"
     path.write_text("")
     factory = functools.partial(make_by_file, path=str(path))
-    with Supervised(factory, mode, startup_timeout=4, shutdown_timeout=2) as served:
+    timeout = 4 if mode == "thread" else 12  # a process has to come up first
+    with Supervised(factory, mode, startup_timeout=timeout, shutdown_timeout=2) as served:
         path.write_text(how)
         served.supervisor.graceful_reload()
         failed = served.wait_for("reload_failed")

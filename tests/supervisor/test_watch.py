@@ -256,6 +256,20 @@ def test_a_worker_is_not_watched_before_it_is_ready() -> None:
     assert rig.runners[0].told == []
 
 
+def test_a_sign_of_life_before_it_is_ready_counts_as_the_first() -> None:
+    """From then on, once it serves, silence means that it hangs."""
+    rig = Rig(1, worker_timeout=60)
+    rig.runners[0].alive()
+    rig.start()
+
+    rig.pass_time(59.9)
+    before = list(rig.runners[0].told)
+    rig.pass_time(0.1)
+
+    assert before == []
+    assert rig.runners[0].told == ["stacks"]
+
+
 @pytest.mark.parametrize(("timeout", "interval"), [(60, 15), (0, None)])
 def test_workers_are_told_how_often_to_give_a_sign_of_life(
     timeout: float, interval: float | None
@@ -271,7 +285,7 @@ def test_silence_is_excused_where_it_was_the_supervisor_that_did_not_listen() ->
     rig.settle()
 
     rig.now += 100
-    rig.fleet.excuse_silence(rig.now)
+    rig.fleet.excuse_silence()
     rig.engine.step(None)
     rig.pass_time(59)
     told = list(rig.runners[0].told)

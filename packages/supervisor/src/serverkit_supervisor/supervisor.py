@@ -21,6 +21,7 @@ from serverkit_supervisor.interrupt import Interrupt
 from serverkit_supervisor.lineage import Lineage
 from serverkit_supervisor.mailbox import Mailbox
 from serverkit_supervisor.orders import Look, Message, Order, Question
+from serverkit_supervisor.patience import Patience
 from serverkit_supervisor.processes import ProcessRunner, check_factory
 from serverkit_supervisor.restart import RestartHistory
 from serverkit_supervisor.runner import RunnerFactory
@@ -236,7 +237,7 @@ class Supervisor:
             make_runner=make_runner,
             post=self._mailbox.post,
             clock=time.monotonic,
-            worker_timeout=timeout,
+            patience=Patience(config, timeout),
             announce=self._announce,
         )
         fleet.state = self._state
@@ -264,7 +265,7 @@ class Supervisor:
             if deadline is not None and now > deadline + _LATE_S:
                 # This process was stopped for a while, or starved: what the workers had to say
                 # may still be on its way.
-                fleet.excuse_silence(now)
+                fleet.excuse_silence()
             engine.step(message)
 
 
