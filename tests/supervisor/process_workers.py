@@ -1,7 +1,5 @@
 """Workers of many kinds, for processes and threads; nothing is imported but the contract."""
 
-import asyncio
-import ctypes
 import os
 import signal
 import sys
@@ -243,6 +241,8 @@ def fork_and_raise(worker: Acting) -> None:
 
 def fork_unnoticed(worker: Acting) -> None:
     """Leave a fork behind of which Python knows nothing, as libraries in C can make them."""
+    import ctypes
+
     pid = ctypes.PyDLL(None).fork()
     if pid == 0:
         while True:
@@ -284,6 +284,7 @@ def spin(worker: Acting) -> None:
 
 def run_loop(worker: Acting) -> None:
     """Run an event loop that sleeps until the worker is asked to end."""
+    import asyncio
 
     async def wait() -> None:
         worker.context.ready()
@@ -294,6 +295,7 @@ def run_loop(worker: Acting) -> None:
 
 def sleep_in_loop(worker: Acting) -> None:
     """Run an event loop that sleeps, and is not to be asked for anything."""
+    import asyncio
 
     async def sleep() -> None:
         worker.context.ready()

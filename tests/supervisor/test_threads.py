@@ -46,11 +46,11 @@ def test_a_worker_is_ready_and_ends_when_it_is_drained() -> None:
 )
 def test_the_thread_has_a_name(place: dict[str, Any], name: str) -> None:
     """People find the worker by the name of its thread, which keeps no process from ending."""
-    with in_thread(Waiting, **place) as run:
-        run.wait_for(Ready)
+    threads: list[threading.Thread] = []
+    with in_thread(acting(lambda _: threads.append(threading.current_thread())), **place) as run:
         assert run.runner.identity == f"thread {name}"
-        (thread,) = [each for each in threading.enumerate() if each.name == name]
-        assert thread.daemon
+        run.exit()
+    assert [(each.name, each.daemon) for each in threads] == [(name, True)]
 
 
 def test_the_worker_is_told_who_it_is() -> None:
