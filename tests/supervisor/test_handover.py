@@ -250,6 +250,17 @@ def test_a_worker_that_waits_is_stopped(source: ConnectionSource) -> None:
     assert source.accept() is None
 
 
+def test_what_waits_at_the_stop_is_accepted_first(outlet: Outlet, source: ConnectionSource) -> None:
+    """Nobody else would serve it."""
+    clients = give(outlet, 3)
+
+    source.stop()
+    found = [source.accept() for _ in range(4)]
+
+    assert [each is None for each in found] == [False, False, False, True]
+    close_all([*clients, *(each.socket for each in found if each)])
+
+
 def test_giving_and_closing_from_many_threads_keeps_the_count(
     outlet: Outlet, source: ConnectionSource
 ) -> None:

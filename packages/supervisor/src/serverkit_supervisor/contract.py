@@ -132,14 +132,18 @@ class ConnectionSource(Protocol):
         ...
 
     def accept(self) -> HandedConnection | None:
-        """Wait for a connection and take it; None once `stop` was called.
+        """Wait for a connection and take it; None once `stop` was called and none waits.
 
         Threads: any, also several at once.
         """
         ...
 
     def stop(self) -> None:
-        """Let `accept` return None from now on, also where it waits already. Threads: any."""
+        """Let `accept` return None when it has given what waits already. Threads: any.
+
+        Before a worker is told to drain, what it has not taken is given to others. At the end of
+        all there are no others: what waits then is for it to serve.
+        """
         ...
 
 

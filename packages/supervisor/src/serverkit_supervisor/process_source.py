@@ -98,20 +98,20 @@ class ProcessConnectionSource:
     def accept(self) -> HandedConnection | None:
         """Wait for a connection and take it.
 
-        None once `stop` was called; those apart that this process has received already.
-        Threads: any, also several at once.
+        None once `stop` was called and none waits. Threads: any, also several at once.
         """
         with self._accepting:  # One waits, the others wait for it.
             while not self._received:
-                if self._is_stopped:
-                    return None
-                wait_readable(self.fileno(), self._stopping.fileno())
-                if not self._is_stopped:
-                    self._received.extend(self.receive())
+                is_stopped = self._is_stopped  # before the look: what waits then is taken
+                self._received.extend(self.receive())
+                if not self._received:
+                    if is_stopped:
+                        return None
+                    wait_readable(self.fileno(), self._stopping.fileno())
             return self._received.popleft()
 
     def stop(self) -> None:
-        """Let `accept` return None from now on. Threads: any."""
+        """Let `accept` return None when it has given what waits. Threads: any."""
         self._is_stopped = True
         self._stopping.set()
 

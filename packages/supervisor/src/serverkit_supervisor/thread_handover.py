@@ -135,20 +135,23 @@ class ThreadConnectionSource:
         return self._take(UNTAKEN)
 
     def accept(self) -> HandedConnection | None:
-        """Wait for a connection and take it; None once `stop` was called. Threads: any."""
+        """Wait for a connection and take it; None once `stop` was called and none waits.
+
+        Threads: any.
+        """
         with self._accepting:  # One waits, the others wait for it.
-            while not self._is_stopped:
+            while True:
+                is_stopped = self._is_stopped  # before the look: what waits then is taken
                 if taken := self._take(1):
                     return taken[0]
                 descriptor = self.fileno()
-                if descriptor < 0:  # pragma: no cover  closed since the stop was looked for
-                    break
+                if is_stopped or descriptor < 0:  # below 0: closed since the look
+                    return None
                 wait_readable(descriptor)
                 self._queue.wakeup.clear()
-        return None
 
     def stop(self) -> None:
-        """Let `accept` return None from now on. Threads: any."""
+        """Let `accept` return None when it has given what waits. Threads: any."""
         self._is_stopped = True
         self._queue.wakeup.set()
 
