@@ -1,5 +1,6 @@
 """A supervisor and real workers, in threads and in processes."""
 
+import contextlib
 import functools
 import logging
 import os
@@ -282,6 +283,25 @@ def test_an_abort_waits_for_nobody(mode: Mode) -> None:
     assert isinstance(served.outcome, Unstopped if mode == "thread" else type(None))
 
 
+@both_modes
+def test_who_waits_when_the_end_begins_is_served(mode: Mode) -> None:
+    """In the queue of the kernel, or of a worker that has something in hand."""
+    with Supervised(Echo, mode, worker_count=1) as served, contextlib.ExitStack() as clients:
+        slow = clients.enter_context(served.client())
+        slow.sendall(b"slow")
+        assert slow.recv(1) == b"?"
+        waiting = [clients.enter_context(served.client()) for _ in range(20)]
+        for client in waiting:
+            client.sendall(b"hello")
+        served.supervisor.shutdown()
+        served.wait_for("closed")
+        slow.sendall(b"!")
+        answers = [client.recv(100) for client in (slow, *waiting)]
+
+    assert [answer.split(b" ")[-1] for answer in answers] == [b"slow", *[b"hello"] * 20]
+    assert served.outcome is None
+
+
 def test_a_shutdown_before_the_run_makes_it_return_at_once() -> None:
     """Nothing is started."""
     supervisor = Supervisor(make_broken, mode="thread")
@@ -339,43 +359,3 @@ def test_what_listeners_raise_harms_nobody(caplog: pytest.LogCaptureFixture) -> 
 
     assert "told and failed" in caplog.text
     assert served.outcome is None
-
-
-# What does not go together.
-
-
-def test_a_factory_that_cannot_travel_is_refused_for_processes() -> None:
-    """With what to do about it; threads take it."""
-    with pytest.raises(TypeError, match="factory"):
-        Supervisor(lambda context: Echo(context), mode="process")
-
-    assert Supervisor(lambda context: Echo(context), mode="thread").mode == "thread"
-
-
-def test_a_bound_of_memory_is_for_processes() -> None:
-    """Threads share theirs."""
-    with pytest.raises(ValueError, match="worker_max_rss must be 0 in threads, not 5"):
-        Supervisor(Echo, SupervisorConfig(worker_max_rss=5), mode="thread")
-
-
-def test_there_are_two_modes() -> None:
-    """And groups have different names."""
-    with pytest.raises(ValueError, match="mode must be 'thread', 'process' or None, not 'fiber'"):
-        Supervisor(Echo, mode="fiber")  # type: ignore[arg-type]
-    pool = WorkerGroup(name="pool", factory=Idle)
-    with pytest.raises(ValueError, match="groups must have different names, not pool, pool"):
-        Supervisor(Echo, mode="thread", groups=(pool, pool))
-
-
-def test_the_mode_is_by_the_gil_where_nothing_is_said() -> None:
-    """Threads where Python runs without it."""
-    import sys
-
-    ask = getattr(sys, "_is_gil_enabled", lambda: True)
-
-    assert Supervisor(Echo).mode == ("process" if ask() else "thread")
-
-
-def test_the_worker_count_is_never_zero() -> None:
-    """Before the run it is what was asked for."""
-    assert Supervisor(Echo, SupervisorConfig(worker_count=3), mode="thread").worker_count == 3
