@@ -144,6 +144,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "reload_changes",
         "reload_watch",
         "app_import",
+        "import_timeout",
         "gil",
         "worker_plan",
         "port_holder",

@@ -133,7 +133,7 @@ def test_new_code_that_fails_changes_nothing(
 @pytest.mark.parametrize(
     ("failure", "message"),
     [
-        ({"on_start": "await asyncio.sleep(600)"}, "did not start within|was not ready within"),
+        ({"on_start": "await asyncio.sleep(600)"}, "did not start within|was not ready"),
         ({"on_import": "import time; time.sleep(600)"}, "time.sleep"),
     ],
     ids=["lifespan", "import"],

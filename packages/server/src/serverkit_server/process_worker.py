@@ -5,6 +5,7 @@ Rules:
     What an error of a start says reaches the server as it is: errors are pickled, too.
 """
 
+import contextlib
 import functools
 import pickle
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from serverkit_server.app_import import check_app, import_app
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import StartupError
+from serverkit_server.import_timeout import bounded_import
 from serverkit_server.log_setup import configured_logging
 from serverkit_server.reimport import without_stale_bytecode
 from serverkit_server.supervised_worker import SupervisedWorker
@@ -71,9 +73,10 @@ class ProcessWorkerFactory:
             check_app(self.app, repr(self.app))
             return self.app
         config = self.config
-        if not is_reload:
-            return import_app(self.app, factory=config.factory, app_dir=config.app_dir)
-        with without_stale_bytecode():
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(bounded_import(config.startup_timeout))
+            if is_reload:
+                stack.enter_context(without_stale_bytecode())
             return import_app(self.app, factory=config.factory, app_dir=config.app_dir)
 
     def check_travels(self) -> None:

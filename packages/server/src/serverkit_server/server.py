@@ -19,6 +19,7 @@ from serverkit_server.bind import Listeners
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import ServerError
 from serverkit_server.gil import GilWatch, warn_if_gil_is_back
+from serverkit_server.import_timeout import bounded_import
 from serverkit_server.log_files import reopen_log_files
 from serverkit_server.log_setup import configured_logging, resolve_log_format
 from serverkit_server.reload_watch import ReloadWatcher
@@ -336,7 +337,7 @@ class Server:
         app, config = self._app, self.config
         if plan.place == "process" and self._app_path:
             return plan, self._app_path
-        with GilWatch() as watch:
+        with GilWatch() as watch, bounded_import(config.startup_timeout):
             if isinstance(app, str):
                 app = import_app(app, factory=config.factory, app_dir=config.app_dir)
             else:
