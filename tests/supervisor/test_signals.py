@@ -273,3 +273,50 @@ def test_a_forked_process_commands_nobody(name: str, code: int) -> None:
         timeout=WAIT_S,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{code}\n", "")
+
+
+IN_TERMINAL = """
+import fcntl, os, sys, termios, threading
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # its own from now on
+from serverkit_supervisor.signals import supervised
+
+done, report = threading.Event(), int(sys.argv[1])
+
+class Target:
+    def shutdown(self):
+        os.write(report, b"shutdown ")
+        done.set()
+    def graceful_reload(self): os.write(report, b"reload ")
+    kill_all = add_worker = remove_worker = reopen_logs = graceful_reload
+
+with supervised(Target()):
+    os.write(report, b"ready ")
+    done.wait(60)
+"""
+
+
+@pytest.mark.slow
+def test_a_terminal_that_is_gone_is_the_end() -> None:
+    """SIGHUP by a person is a reload; by the system, when the terminal is closed, the end."""
+    reading, writing = os.pipe()
+    terminal, inside = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", IN_TERMINAL, str(writing)],
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+        pass_fds=[writing],
+        start_new_session=True,
+    ) as process:
+        try:
+            os.close(inside)
+            os.close(writing)
+            assert os.read(reading, 100) == b"ready "
+            process.send_signal(signal.SIGHUP)
+            assert os.read(reading, 100) == b"reload "
+            os.close(terminal)
+            assert os.read(reading, 100) == b"shutdown "
+            assert process.wait(WAIT_S) == 0
+        finally:
+            process.kill()
+            os.close(reading)

@@ -80,7 +80,8 @@ SIGNAL_COMMANDS: Final = (
     SignalCommand(
         signal="SIGHUP",
         command="graceful_reload",
-        help="Start new workers with new code, then let the old ones finish.",
+        help="Start new workers with new code, then let the old ones finish. Where the terminal "
+        "that the program was started in is gone: as SIGTERM.",
     ),
     SignalCommand(signal="SIGTTIN", command="add_worker", help="One worker more."),
     SignalCommand(signal="SIGTTOU", command="remove_worker", help="One worker less, at least one."),
@@ -129,7 +130,7 @@ def supervised(
     thread = SignalThread({n for row, n in numbers.items() if n and row.command != "reap"})
     handlers: Mapping[Command, _Handler | None] = {
         "shutdown": stop.handle,
-        "graceful_reload": _ordering(thread, target.graceful_reload),
+        "graceful_reload": _ordering(thread, _reload_or_end(target)),
         "add_worker": _ordering(thread, target.add_worker),
         "remove_worker": _ordering(thread, target.remove_worker),
         "reopen_logs": _ordering(thread, target.reopen_logs),
@@ -215,6 +216,22 @@ def _ordering(thread: SignalThread, command: Callable[[], None]) -> _Handler:
         thread.order(command)
 
     return handle
+
+
+def _reload_or_end(target: SignalTarget) -> Callable[[], None]:
+    """Make what tells the two meanings of SIGHUP apart: its first one is that a terminal is gone.
+
+    Otherwise a program that was started in a terminal would outlive it, and nobody would know.
+    """
+    terminal = next((fd for fd in (0, 1, 2) if os.isatty(fd)), None)
+
+    def command() -> None:
+        if terminal is None or os.isatty(terminal):
+            target.graceful_reload()
+        else:
+            target.shutdown()
+
+    return command
 
 
 def _reaping(reap: Callable[[], None]) -> _Handler:
