@@ -3,6 +3,7 @@
 import pytest
 
 from serverkit_supervisor.orders import Order
+from serverkit_supervisor.restart import RestartPolicy
 from tests.supervisor.rig import Rig
 
 
@@ -45,19 +46,56 @@ def test_one_at_a_time() -> None:
 
 def test_a_fresh_one_that_fails_leaves_the_old_one_alone() -> None:
     """It is tried again, less and less often, and never ends the supervisor."""
-    rig = Rig(1).start()
+    rig = Rig(1, restart=RestartPolicy(budget=3, backoff_max_s=10)).start()
     (old,) = rig.live()
     old.want_recycling("it is old")
     rig.settle()
 
-    for _ in range(10):
+    delays = []
+    for _ in range(6):
+        tries = len(rig.runners)
         rig.runners[-1].crash()
-        rig.pass_time(31)
+        failed_at = rig.now
+        while len(rig.runners) == tries:
+            rig.pass_time(0.5)
+        delays.append(rig.now - failed_at)
 
+    assert delays == [0.5, 1, 2, 10, 10, 10]
     assert old.told == []
     assert old.is_in_service
     assert "stopping" not in rig.kinds()
-    assert len(rig.runners) == 12
+
+
+def test_a_fresh_one_that_cannot_be_started_is_tried_again() -> None:
+    """As one that fails."""
+    rig = Rig(1).start()
+    rig.start_error = OSError("no more processes")
+    rig.runners[0].want_recycling("it is old")
+    rig.settle()
+
+    rig.start_error = None
+    rig.pass_time(0.5)
+
+    assert len(rig.runners) == 2
+
+
+def test_failures_are_forgotten_when_a_fresh_one_serves() -> None:
+    """The next one that fails is tried again soon."""
+    rig = Rig(1).start()
+    rig.runners[0].want_recycling("it is old")
+    rig.settle()
+    rig.runners[1].crash()
+    rig.pass_time(0.5)
+    rig.runners[2].ready()
+    rig.settle()
+    rig.end_all()
+
+    rig.runners[2].want_recycling("it is old")
+    rig.settle()
+    rig.runners[3].crash()
+    rig.pass_time(0.5)
+
+    assert len(rig.runners) == 5
 
 
 def test_an_old_one_that_crashes_meanwhile_is_replaced_by_the_fresh_one() -> None:

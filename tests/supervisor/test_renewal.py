@@ -80,7 +80,10 @@ def test_code_that_cannot_be_imported_changes_nothing(
 
     rig.order(Order.RELOAD)
     rig.wait_for(lambda: rig.kinds()[-1] == "reload_failed")
+    rig.look()
+    rig.pass_time(100)
 
+    assert rig.kinds().count("reload_failed") == 1
     assert getattr(rig.events[-1].error, "error", None) is error
     assert len(rig.runners) == 1
     assert type(error).__name__ in caplog.text

@@ -78,7 +78,6 @@ class Recycling:
                 continue
             if slot.recycle_at is None or now >= slot.recycle_at:
                 _LOG.info("%s is replaced by a fresh one: %s", run, run.recycle_reason)
-                slot.recycle_at = None
                 slot.successor = self._fleet.spawn(team, slot.worker_id, run.generation)
                 self._slot = slot
                 self._go_on(slot, now)
