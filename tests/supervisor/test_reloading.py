@@ -3,6 +3,7 @@
 import pytest
 
 from serverkit_supervisor.errors import ReloadFailed, RestartLimitReached
+from serverkit_supervisor.events import SupervisorEvent
 from serverkit_supervisor.exit_reason import ExitReason
 from serverkit_supervisor.group import WorkerGroup
 from serverkit_supervisor.orders import Order
@@ -55,6 +56,24 @@ def test_new_workers_are_in_service_before_old_ones_leave_it() -> None:
     ready(rig.one(generation=1))
 
     assert seen == [2]
+
+
+def test_who_is_told_of_the_reload_can_rely_on_it() -> None:
+    """When "reloaded" is told, no old worker is given connections any more."""
+    rig = Rig(1).start()
+    (old,) = rig.live()
+    seen = []
+
+    def look(event: SupervisorEvent) -> None:
+        if event.kind == "reloaded":
+            seen.append((old.is_in_service, list(old.told), event.generation))
+
+    rig.fleet._announce = look
+
+    rig.order(Order.RELOAD)
+    ready(rig.one(generation=1))
+
+    assert seen == [(False, ["drain"], 1)]
 
 
 def test_an_old_worker_that_does_not_finish_is_stopped_then_ended_by_force() -> None:

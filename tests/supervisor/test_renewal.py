@@ -142,6 +142,26 @@ def test_an_old_generation_is_put_away_when_its_last_worker_is_gone() -> None:
     assert put_away == ["first", "second"]
 
 
+def test_what_a_failed_generation_shared_is_put_away() -> None:
+    """When the last of its workers is gone; that of the old one is kept."""
+    put_away = []
+    first = Generation(factory=no_worker, retire=lambda: put_away.append("first"))
+    renew = Renew(made_anew(retire=lambda: put_away.append("second")))
+    renew.may_return.set()
+    rig = Rig(2, generation=first, renew=renew).start()
+    rig.order(Order.RELOAD)
+    rig.wait_for(lambda: len(rig.live(generation=1)) == 2)
+
+    rig.live(generation=1)[0].crash()
+    rig.settle()
+    before = list(put_away)
+    rig.live(generation=1)[0].end()
+    rig.wait_for(lambda: bool(put_away))
+
+    assert before == []
+    assert put_away == ["second"]
+
+
 def test_what_generations_share_is_put_away_with_the_last_of_them() -> None:
     """Without renew each generation is made of the same."""
     put_away = []

@@ -171,7 +171,6 @@ class Engine:
                 f"no new worker can be started, since old ones do not end: {', '.join(names)}",
                 names=names,
             )
-            change.cancel()
             self._stop(now, failure)
         return True
 
@@ -188,9 +187,7 @@ class Engine:
         self, now: float, failure: SupervisorError | None = None, event: Event = Event.STOP
     ) -> None:
         self._failure = failure
-        if self._change is not None:
-            self._change.cancel()
-            self._change = None
+        self._change = None
         self._waiting.clear()
         self._stopping = Stopping(self._fleet, event)
         self._stopping.begin(now)

@@ -33,7 +33,6 @@ class Reload:
 
     Attributes:
         draining: the end of the old generation, after the switch.
-        failure: why there was no switch.
     """
 
     def __init__(self, fleet: Fleet, renewal: Renewal | None) -> None:
@@ -42,7 +41,6 @@ class Reload:
         self._generation: GenerationLife | None = None
         self._newcomers: list[tuple[Slot, Run]] = []
         self.draining: OrderedEnd | None = None
-        self.failure: ReloadFailed | None = None
 
     def advance(self, now: float) -> bool:
         """Go on as far as it goes; True once it is over, whatever came of it."""
@@ -74,11 +72,6 @@ class Reload:
         """Give the time at which there is something to look at; None: there is none."""
         return self.renewal.deadline if self.renewal is not None else None
 
-    def cancel(self) -> None:
-        """Leave it: all workers are about to be ended, the new ones too."""
-        if self._generation is not None:
-            self._fleet.lineage.give_up(self._generation)
-
     def _start(self, made_of: Generation) -> None:
         self._generation = self._fleet.lineage.conceive(made_of)
         for team in self._fleet.teams:
@@ -89,8 +82,8 @@ class Reload:
     def _fail(self, failure: ReloadFailed) -> None:
         for _, run in self._newcomers:
             self._fleet.tell(run, Event.STOP)
-        self.cancel()
-        self.failure = failure
+        if self._generation is not None:
+            self._fleet.lineage.give_up(self._generation)
         report(self._fleet, failure)
 
     def _switch(self) -> None:

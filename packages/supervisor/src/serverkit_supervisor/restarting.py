@@ -58,11 +58,6 @@ class Restart:
         """Give the time at which there is something to look at; None: there is none."""
         return self.renewal.deadline if self.renewal is not None else None
 
-    def cancel(self) -> None:
-        """Leave it: all workers are about to be ended."""
-        if self._generation is not None:
-            self._fleet.lineage.give_up(self._generation)
-
     def _begin(self, now: float) -> bool:
         """Say whether the old generation is being ended, since there is what a new one needs."""
         made_of, self.failure = renewed(self._fleet, self.renewal, now)
