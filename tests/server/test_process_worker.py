@@ -5,6 +5,7 @@ import os
 import pickle
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from serverkit_server import process_worker, supervised_worker
 from serverkit_server.errors import AppImportError, LifespanError, ServerError, StartupError
 from serverkit_server.log_setup import StderrHandler
 from serverkit_server.process_worker import ProcessWorkerFactory
+from serverkit_server.supervised_worker import SupervisedWorker
 from serverkit_supervisor import TCPWorker, WorkerContext
 from serverkit_worker.asgi import Receive, Scope, Send
 from serverkit_worker.collectors import LifecycleCollector
@@ -109,8 +111,11 @@ def test_an_error_travels_whole(error: type[ServerError]) -> None:
 def test_imports_in_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The application is imported when the worker runs, not before, with the settings of it."""
     monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    second = time.time() // 1  # the same for both, as are their sizes
     source = "def make():\n    async def {name}(scope, receive, send): ...\n    return {name}\n"
     (tmp_path / "travelled.py").write_text(source.format(name="old"), "utf-8")
+    os.utime(tmp_path / "travelled.py", (second, second))
     factory = factory_of("travelled:make", factory=True, app_dir=str(tmp_path))
     worker = factory(context_of())
     assert "travelled" not in sys.modules
@@ -118,6 +123,7 @@ def test_imports_in_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert getattr(factory.load_app(is_reload=False), "__name__", "") == "old"
     del sys.modules["travelled"]
     (tmp_path / "travelled.py").write_text(source.format(name="new"), "utf-8")
+    os.utime(tmp_path / "travelled.py", (second, second))
     assert getattr(factory.load_app(is_reload=True), "__name__", "") == "new"
     del sys.modules["travelled"]
 
@@ -175,6 +181,26 @@ def test_told_to_end_before_it_runs(end: str) -> None:
     assert worker.is_idle()
     worker.run()
     assert app.life == []
+
+
+@pytest.mark.parametrize("has_own_lifespan", [True, False])
+def test_who_is_told_to_end_before_asks_the_application_nothing(*, has_own_lifespan: bool) -> None:
+    """A worker that is told to end before it has begun does not call the application at all."""
+    called: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        called.append(scope["type"])
+
+    worker = SupervisedWorker(
+        config_of(),
+        context_of(),
+        lambda: app,
+        lifecycle_collector=None,
+        has_own_lifespan=has_own_lifespan,
+    )
+    worker.start_draining()
+    worker.run()
+    assert called == []
 
 
 @pytest.mark.parametrize(("cpus", "pinned"), [({3, 5, 9}, [3, 5, 9, 3]), ({4}, [4, 4, 4, 4])])

@@ -298,12 +298,28 @@ async def test_each_worker_can_start_the_application_itself(
     generations = Generations(tmp_path, lifespan_scope="worker")
     first = await generations.start()
     assert (first.state, notes) == (None, [])
-    worker = first.factory(WorkerContext(worker_id=0, ready=lambda: None))
+    context = WorkerContext(worker_id=0, ready=lambda: None)
+    worker = first.factory(context)
     worker.set_lifespan_state({"not": "taken"})
     assert worker._session.state is None  # type: ignore[attr-defined]
     assert (await generations.renew()).state is None
     await generations.all.end()
     assert notes == []
+
+
+@in_loop
+async def test_a_worker_that_shares_an_application_does_not_start_it(
+    tmp_path: Path, write: Callable[..., None], notes: list[str]
+) -> None:
+    """Where the application was started for all, a worker has its state, or none; never its own."""
+    write("old")
+    generations = Generations(tmp_path)
+    first = await generations.start()
+    worker = first.factory(WorkerContext(worker_id=0, ready=lambda: None))
+    assert worker._session.state == {}  # type: ignore[attr-defined]
+    worker.set_lifespan_state({"name": "old"})
+    assert worker._session.state == {"name": "old"}  # type: ignore[attr-defined]
+    await generations.all.end()
 
 
 @in_loop

@@ -1,8 +1,9 @@
 """One attempt at importing and starting an application anew, which may fail, hang, or be given up.
 
 Rules:
-    Whatever becomes of it, either all of the new modules are in place or all of the old ones. An
-    import that hangs cannot be ended; what it does after it was given up is undone when it ends.
+    Whatever becomes of it, either all of the new modules are in place or all of the old ones: who
+    makes the attempt undoes it wherever it raises. An import that hangs cannot be ended; when it
+    ends after it was given up, it raises as well.
 """
 
 import gc
@@ -69,8 +70,6 @@ class ReimportAttempt:
         finally:
             with self._lock:
                 self.is_importing = False
-                if self._is_given_up:
-                    self._reimport.undo()
         with self._lock:
             self._check()
         if is_gil_enabled() and not was_gil_on:

@@ -135,7 +135,7 @@ class Session:
         self, app: ASGIApp, access_log: AccessLog | None, is_asked: asyncio.Event
     ) -> None:
         lifespan = Lifespan.of(self._config, app) if self.state is None else None
-        if is_asked.is_set() or (lifespan and not await lifespan.startup_unless(is_asked)):
+        if lifespan and not await lifespan.startup_unless(is_asked):
             return
         worker = make_worker(
             self._config,
