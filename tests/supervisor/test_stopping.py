@@ -272,6 +272,7 @@ def test_a_shutdown_overtakes_a_hand_over() -> None:
     rig.wait_for(lambda: len(rig.runners[0].told) == 2)
     rig.order(Order.HAND_OVER)
     rig.end_all()
+    rig.wait_for(lambda: rig.engine.is_over)
 
     assert rig.runners[0].told == ["drain", "stop"]
     assert rig.outcome() is None
@@ -287,6 +288,7 @@ def test_the_engine_answers_as_long_as_it_lives() -> None:
     rig.post(Question(lambda: answers.append("ending")))
     rig.settle()
     rig.end_all()
+    rig.wait_for(lambda: rig.engine.is_over)
 
     assert answers == ["serving", "ending"]
     assert rig.outcome() is None
