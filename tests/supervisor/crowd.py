@@ -79,11 +79,15 @@ class Crowd:
 
     def wait_for_more(self, count: int) -> None:
         """Wait until so many more were answered. Bounded by the clients' own time limit."""
-        reached = self.answers.total() + count
-        while self.answers.total() < reached:
+        reached = self._count() + count
+        while self._count() < reached:
             greeting = greeting_from(self._address)
             with self._lock:
                 self.answers[greeting] += 1
+
+    def _count(self) -> int:
+        with self._lock:
+            return self.answers.total()
 
     def __enter__(self) -> Self:
         for thread in self._threads:

@@ -39,6 +39,7 @@ def test_a_distributor_that_does_not_end_is_not_waited_for_for_ever() -> None:
 
     rig.pass_time(2)
     rig.end_all()
+    rig.wait_for(lambda: rig.engine.is_over)
 
     outcome = rig.outcome()
     rig.distributor.may_stop.set()
