@@ -17,6 +17,7 @@ from tests.integration.supervised.editable import NAME, EditableApp, Facts, ask,
 from tests.support.probe import request
 from tests.support.raw_client import RawClient
 from tests.support.server_process import ROOT, WAIT_S, ServerProcess
+from tests.support.supervised import until
 
 pytestmark = pytest.mark.slow
 APP = f"{NAME}:app"
@@ -160,6 +161,17 @@ def test_a_worker_that_hangs_at_the_end_is_told(serve: Serve, app: EditableApp, 
     assert re.search(f"Error: .*{reason}", server.output)
 
 
+def is_refused(server: ServerProcess) -> bool:
+    """Say whether nobody listens any more; who still does answers that the end has begun."""
+    try:
+        socket.create_connection(server.address, WAIT_S).close()  # type: ignore[arg-type]
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:
+        pass
+    return False
+
+
 def test_new_clients_are_refused_while_it_ends(serve: Serve, app: EditableApp, mode: str) -> None:
     """While workers finish what they have, nobody else can connect and wait for nothing."""
     many = ("--workers", "2", "--worker-mode", mode, "--shutdown-timeout", "60")
@@ -169,14 +181,7 @@ def test_new_clients_are_refused_while_it_ends(serve: Serve, app: EditableApp, m
         server.wait_for_output("held")
         server.send_signal(signal.SIGTERM)
         server.wait_for_output("Stopping")
-        refused = False
-        for _ in range(10_000):
-            try:
-                socket.create_connection(server.address, WAIT_S).close()  # type: ignore[arg-type]
-            except ConnectionRefusedError:
-                refused = True
-                break
-        assert refused
+        until(lambda: is_refused(server), "the end of listening")
         server.stop(signal.SIGTERM)
 
 

@@ -367,6 +367,16 @@ def _check_together(config: ServerConfig) -> None:
             raise ValueError(f"{name} must not have an empty entry, not {getattr(config, name)!r}")
     if config.access_log_filter is not None and not callable(config.access_log_filter):
         raise ValueError(f"access_log_filter must be callable, not {config.access_log_filter!r}")
+    _check_workers(config)
+    for name in ("ssl_certfile", "ssl_keyfile"):
+        if getattr(config, name) is not None:
+            raise ValueError(
+                f"{name} cannot be used: TLS is not available yet; "
+                "put a proxy that speaks TLS in front of the server for now"
+            )
+
+
+def _check_workers(config: ServerConfig) -> None:
     if config.worker_mode == "sync":
         raise ValueError(
             "worker_mode must not be 'sync': workers for sync applications are not available yet; "
@@ -374,17 +384,11 @@ def _check_together(config: ServerConfig) -> None:
         )
     if config.worker_mode == "thread" and config.worker_max_rss:
         raise ValueError(
-            f"worker_max_rss must be 0 with worker_mode thread, not {config.worker_max_rss}: threads "
-            "share their memory; leave worker_mode at auto, or say process"
+            f"worker_max_rss must be 0 with worker_mode thread, not {config.worker_max_rss}: "
+            "threads share their memory; leave worker_mode at auto, or say process"
         )
     if 0 < config.max_connections < config.workers:
         raise ValueError(
             f"max_connections must be as large as workers, which is {config.workers}, or 0, "
             f"not {config.max_connections}: it is the total of all workers"
         )
-    for name in ("ssl_certfile", "ssl_keyfile"):
-        if getattr(config, name) is not None:
-            raise ValueError(
-                f"{name} cannot be used: TLS is not available yet; "
-                "put a proxy that speaks TLS in front of the server for now"
-            )
