@@ -109,6 +109,13 @@ def test_workers_are_bound_to_cpus(serve: Serve, app: EditableApp, mode: str) ->
     assert len(cpus) == min(2, len(allowed))
 
 
+def has_room(server: ServerProcess) -> bool:
+    """Say whether one more client is served."""
+    with RawClient(server.address) as client:
+        client.send_what_is_taken(request("/", "Connection: close"))
+        return client.read_answer().status == 200
+
+
 def test_connections_are_counted_for_all(serve: Serve, app: EditableApp, mode: str) -> None:
     """`max_connections` is the total: one more is refused, until one of them has gone."""
     server = serve(
@@ -124,13 +131,7 @@ def test_connections_are_counted_for_all(serve: Serve, app: EditableApp, mode: s
         assert refused.status == 503
         assert refused.field("x-serverkit-error-code") == "SERVERKIT_LIMIT_CONNECTIONS"
     clients.pop().close()
-    for _ in range(1000):  # each takes a round trip, within which the server notices the end
-        with RawClient(server.address) as next_one:
-            next_one.send_what_is_taken(request("/", "Connection: close"))
-            if next_one.read_answer().status == 200:
-                break
-    else:
-        pytest.fail("there is no room, though a client has left")
+    until(lambda: has_room(server), "room, after a client has left")
     for client in clients:
         client.close()
 
@@ -281,10 +282,13 @@ def test_a_worker_that_crashes_is_replaced(app: EditableApp, serve: Serve) -> No
     os.kill(min(before), signal.SIGKILL)
     server.wait_for_output("takes its place|again in")
     seen: set[int] = set()
-    for _ in range(2000):
-        seen = {each.pid for each in ask_all(server, 8)}
-        if len(seen) == 2:
-            break
+
+    def are_two() -> bool:
+        seen.clear()
+        seen.update(each.pid for each in ask_all(server, 8))
+        return len(seen) == 2
+
+    until(are_two, "two workers")
     assert len(seen - before) == 1
     ids = sorted(words[1] for words in app.notes("startup"))
     assert ids in (["0", "0", "1"], ["0", "1", "1"])
