@@ -351,6 +351,7 @@ def test_what_listeners_raise_harms_nobody(caplog: pytest.LogCaptureFixture) -> 
     served.supervisor = supervisor
     caplog.set_level(logging.ERROR)
     served.thread.start()
+    supervisor.ask_alive(fail)
     assert served.ask().said == "hello"
     supervisor.shutdown()
     served.thread.join(BOUND_S)

@@ -146,7 +146,7 @@ class Supervisor:
             fleet,
             post=self._mailbox.post,
             renew=self._renew,
-            on_ready=self._tell_ready,
+            on_ready=partial(_call_out, self._on_ready),
         )
         with Interrupt(self.shutdown, self.abort) as interrupt:
             try:
@@ -177,7 +177,7 @@ class Supervisor:
 
     def ask_alive(self, answer: Callable[[], None]) -> None:
         """Have the thread that supervises call something soon; it does so only if it is alive."""
-        self._mailbox.post(Question(answer))
+        self._mailbox.post(Question(partial(_call_out, answer)))
 
     def abort(self) -> None:
         """Let all workers end at once, whatever they are at, and then `run` return."""
@@ -238,22 +238,10 @@ class Supervisor:
             post=self._mailbox.post,
             clock=time.monotonic,
             patience=Patience(config, timeout),
-            announce=self._announce,
+            announce=lambda event: _call_out(partial(self._on_event, event)),
         )
         fleet.state = self._state
         return fleet
-
-    def _tell_ready(self) -> None:
-        try:
-            self._on_ready()
-        except Exception:  # noqa: BLE001 - the workers are not to suffer from it
-            _LOG.exception("What was to be done when all workers are ready failed")
-
-    def _announce(self, event: SupervisorEvent) -> None:
-        try:
-            self._on_event(event)
-        except Exception:  # noqa: BLE001 - the workers are not to suffer from it
-            _LOG.exception("What was to be told of an event failed: %s", event)
 
     def _loop(self, engine: Engine, fleet: Fleet) -> None:
         while not engine.is_over:
@@ -272,6 +260,14 @@ class Supervisor:
 def _mode_of_this_python() -> Mode:
     ask = getattr(sys, "_is_gil_enabled", None)
     return "process" if ask is None or ask() else "thread"
+
+
+def _call_out(call: Callable[[], None]) -> None:
+    """Call what is not ours, and go on whatever it raises."""
+    try:
+        call()
+    except Exception:  # noqa: BLE001 - the workers are not to suffer from it
+        _LOG.exception("Who was to be told of something by the supervisor failed")
 
 
 def _check(
