@@ -71,6 +71,7 @@ def test_the_access_log(serve: Serve, tmp_path: Path, mode: str) -> None:
     server = serve(f"{NAME}:app", *app.flags, "--access-log-file", str(path), *MODES[mode])
     for number in range(4):
         get(server, f"/before/{number}")
+        until(partial(holds, path, f'/before/{number}"'), "a line")  # They come in batches.
     path.rename(moved)
     server.send_signal(signal.SIGUSR1)
     # Each worker makes its new file when it gets round to it, and tells nobody.
