@@ -153,6 +153,7 @@ class FakeDistributor:
     def __init__(self) -> None:
         self.outlets: list[object] = []
         self.starts = 0
+        self.outlets_at_start = 0
         self.is_running = False
         self.failure: BaseException | None = None
         self.is_stopped = threading.Event()
@@ -161,6 +162,7 @@ class FakeDistributor:
 
     def start(self) -> None:
         self.starts += 1
+        self.outlets_at_start = len(self.outlets)
         self.is_running = True
 
     def add(self, outlet: object) -> None:

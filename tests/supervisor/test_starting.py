@@ -26,6 +26,7 @@ def test_nothing_is_served_before_all_are_ready() -> None:
     assert before[:2] == (0, 0)
     assert before_outlets == []
     assert (rig.distributor.starts, rig.ready_calls) == (1, 1)
+    assert rig.distributor.outlets_at_start == 2
     assert rig.distributor.outlets == [first.outlet, second.outlet]
     assert rig.kinds() == ["worker_started"] * 3 + ["ready"]
 
@@ -171,3 +172,14 @@ def test_orders_during_the_start_come_after_it(order: Order) -> None:
 
     assert before == 1
     assert len(rig.runners) == 2 or rig.runners[0].told == ["stop"]
+
+
+def test_the_others_are_told_at_once() -> None:
+    """Where there is nobody who distributes, there is nothing to wait for first."""
+    rig = Rig(2)
+    rig.distribution.distributor = None
+
+    rig.runners[0].crash()
+    rig.settle()
+
+    assert rig.runners[1].told == ["stop"]

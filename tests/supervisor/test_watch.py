@@ -108,6 +108,17 @@ def test_one_crash_more_than_the_budget_ends_the_supervisor_with_the_reason() ->
     assert len(rig.runners) == 4  # two at the start, and two restarts
 
 
+def test_then_the_others_are_told_at_once() -> None:
+    """Where there is nobody who distributes, there is nothing to wait for first."""
+    rig = Rig(2, restart=RestartPolicy(budget=0)).start()
+    rig.distribution.distributor = None
+
+    rig.runners[0].killed()
+    rig.settle()
+
+    assert rig.runners[1].told == ["stop"]
+
+
 def test_the_budget_is_each_workers_own() -> None:
     """Two workers may crash as often as each of them may."""
     rig = Rig(2, restart=RestartPolicy(budget=1)).start()
