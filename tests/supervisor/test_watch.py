@@ -110,8 +110,9 @@ def test_one_crash_more_than_the_budget_ends_the_supervisor_with_the_reason() ->
 
 def test_then_the_others_are_told_at_once() -> None:
     """Where there is nobody who distributes, there is nothing to wait for first."""
-    rig = Rig(2, restart=RestartPolicy(budget=0)).start()
+    rig = Rig(2, restart=RestartPolicy(budget=0))
     rig.distribution.distributor = None
+    rig.start()
 
     rig.runners[0].killed()
     rig.settle()
