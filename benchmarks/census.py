@@ -119,6 +119,6 @@ def until_replaced(port: int, old: AbstractSet[Worker], *, within_s: float) -> f
             in_a_row = 0 if ask(port) in old else in_a_row + 1
             failed = 0
         if in_a_row == 1:
-            since = now
+            since = time.monotonic()
         time.sleep(max(0.0, now + EVERY_S - time.monotonic()))
     return since - began

@@ -1,6 +1,7 @@
 """What a process and its descendants take of the machine, as Linux tells in /proc."""
 
 import os
+import resource
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,6 +145,16 @@ def core_busy_s(core: int) -> float:
             user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, ticks[:8])
             return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND
     raise ValueError(f"this machine has no core {core}")
+
+
+def others_s(root: int) -> float:
+    """Return for how long all cores did something for anybody but a process tree and our children.
+
+    Those that this process has started and that have ended count as ours, such as a load generator.
+    """
+    cores = sum(core_busy_s(core) for core in os.sched_getaffinity(0))
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return cores - cpu_time(root).by_stat_s - ended.ru_utime - ended.ru_stime
 
 
 class Others:
