@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 """How long anything that must happen may take on a busy machine."""
 
 _BANNER = re.compile(
