@@ -316,3 +316,17 @@ def test_taking_back_is_exact_while_the_worker_takes(
     answers = {client.recv(10) for client in clients}
     assert len(answers) == len(clients)
     close_all(clients)
+
+
+def test_who_waits_when_it_is_closed_does_not_wait_for_a_stranger() -> None:
+    """A thread in `accept` is let go before its descriptor is closed, and used by somebody else."""
+    for _ in range(100):
+        handover = ThreadHandover()
+        waiting = threading.Thread(target=handover.source.accept, daemon=True)
+        waiting.start()
+        handover.close()
+        stranger = socket.socketpair()  # has the number of the descriptor now
+        waiting.join(BOUND_S)
+        for end in stranger:
+            end.close()
+        assert not waiting.is_alive()

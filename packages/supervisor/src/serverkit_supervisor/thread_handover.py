@@ -31,7 +31,8 @@ class ThreadHandover:
 
     def close(self) -> None:
         """Release the descriptors, and close the connections in the queue. Repeatable."""
-        self.source.stop()  # Nobody must wait for a descriptor that is closed.
+        self.source.stop()
+        self.source.wait_left()  # Nobody must wait for a descriptor that is closed: it is reused.
         self.outlet.close()
 
 
@@ -154,6 +155,11 @@ class ThreadConnectionSource:
         """Let `accept` return None when it has given what waits. Threads: any."""
         self._is_stopped = True
         self._queue.wakeup.set()
+
+    def wait_left(self) -> None:
+        """Wait, after `stop`, until nobody is in `accept` any more."""
+        with self._accepting:
+            pass
 
     def _take(self, count: int) -> list[HandedConnection]:
         """Take up to so many from the queue, and make sockets of them."""
