@@ -111,6 +111,7 @@ class Acceptor:
                     continue
                 self._rest(exc)
                 return
+            connection.setblocking(False)  # noqa: FBT003  the standard library's signature
             self._admit(connection)
 
     def _rest(self, exc: OSError) -> None:

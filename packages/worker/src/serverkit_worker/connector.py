@@ -40,14 +40,13 @@ class Connector:
         """Let a protocol have a connection.
 
         Args:
-            connection: belongs to its transport from now on, which closes it by `close` or, once
-                the descriptor is closed, by `detach`.
+            connection: non-blocking. It belongs to its transport from now on, which closes it by
+                `close` or, once the descriptor is closed, by `detach`.
             protocol: made for this connection.
 
         Returns:
             A task, done when `connection_made` has been called, or the connection is closed.
         """
-        connection.setblocking(False)  # noqa: FBT003  the standard library's signature
         return asyncio.Task(self._connect(connection, protocol), loop=self._loop, eager_start=True)
 
     async def _connect(self, connection: socket.socket, protocol: asyncio.Protocol) -> None:

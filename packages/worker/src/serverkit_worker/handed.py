@@ -11,7 +11,7 @@ class HandedConnection(Protocol):
 
     @property
     def socket(self) -> socket.socket:
-        """The connection; who takes it closes it."""
+        """The connection, non-blocking; who takes it closes it."""
 
     @property
     def surplus(self) -> bool:
