@@ -262,6 +262,14 @@ class Rig:
                 assert self._posted.wait_for(lambda: bool(self.inbox), BOUND_S)
             self.settle()
 
+    def wait_until_swept(self) -> None:
+        """Let the distributor end, where it was told to, and the engine take note of that."""
+        stopper = self.distribution._stopper
+        if stopper is not None:
+            stopper.join(BOUND_S)
+            assert not stopper.is_alive()
+        self.settle()
+
     def order(self, order: Order) -> None:
         """Give an order, and let the engine take it."""
         self.post(order)
@@ -316,11 +324,14 @@ class Rig:
 
     def shut_down(self) -> None:
         """Give the order to shut down, and obey it, group by group."""
+
+        def obey() -> bool:
+            while any(runner.is_told_to_end for runner in self.live()):
+                self.end_all()
+            return self.engine.is_over
+
         self.order(Order.SHUTDOWN)
-        self.wait_for(lambda: not self.distribution.is_stopping)
-        for _ in range(10):
-            self.end_all()
-        self.wait_for(lambda: self.engine.is_over)
+        self.wait_for(obey)
 
     def outcome(self) -> SupervisorError | None:
         """Give what the engine raises at its end."""

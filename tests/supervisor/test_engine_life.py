@@ -215,7 +215,7 @@ class Life(RuleBasedStateMachine):
         self.patch.stop()
         self.is_ending = True
         rig.order(Order.SHUTDOWN)
-        rig.wait_for(lambda: not rig.distribution.is_stopping)
+        rig.wait_until_swept()
         for _ in range(200):
             if rig.engine.is_over:
                 break

@@ -86,7 +86,7 @@ def test_a_worker_that_is_never_ready_ends_the_start_with_what_it_was_doing() ->
     rig.pass_time(0.1)
     asked = list(runner.told)
     runner.say_stacks("importing for ever")
-    rig.wait_for(lambda: not rig.distribution.is_stopping)
+    rig.wait_until_swept()
 
     assert early == []
     assert asked == ["stacks"]
