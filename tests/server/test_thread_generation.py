@@ -1,6 +1,7 @@
 """Generations of an application in one process: imported, started, replaced, put away."""
 
 import asyncio
+import contextlib
 import importlib
 import sys
 import threading
@@ -14,6 +15,7 @@ from serverkit_server.errors import AppImportError, LifespanError, ShutdownError
 from serverkit_server.thread_generation import ThreadGenerations
 from serverkit_supervisor import Generation, ReloadFailed, WorkerContext
 from serverkit_worker.asgi import ASGIApp
+from serverkit_worker.loop_gate import LoopGate
 from tests.server.served import BOUND_S, App, config_of, failing_lifespan, in_loop
 
 NAME = "generation_app"
@@ -68,8 +70,16 @@ class Generations:
             self.app,
             None if app else f"{NAME}:app",
             lifecycle_collector=None,
-            loop=asyncio.get_running_loop(),
+            gate=self._open_gate(),
         )
+
+    def _open_gate(self) -> LoopGate:
+        """Give a way into the running loop, until the test, which is the current task, is over."""
+        gate, test, opened = LoopGate(), asyncio.current_task(), contextlib.ExitStack()
+        opened.enter_context(gate.open(asyncio.get_running_loop()))
+        assert test is not None
+        test.add_done_callback(lambda _: opened.close())
+        return gate
 
     async def start(self) -> Generation:
         """Start the first."""

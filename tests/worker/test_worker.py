@@ -156,7 +156,7 @@ def test_it_is_idle_while_nobody_is_connected(any_loop: WorkerConfig) -> None:
         worker = running.worker
         assert worker.is_idle()
         with running.client() as client:
-            client.ask(GET)
+            assert client.ask(GET).status == 200
             assert not worker.is_idle()
         eventually(worker.is_idle)
 

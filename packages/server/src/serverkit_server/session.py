@@ -23,6 +23,7 @@ from serverkit_worker.access_log import AccessLog
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector
 from serverkit_worker.errors import WorkerStartupError
+from serverkit_worker.loop_gate import LoopGate
 from serverkit_worker.worker import Worker
 
 _LOG = logging.getLogger("serverkit.server")
@@ -62,10 +63,10 @@ class Session:
         self._collector = lifecycle_collector
         self._is_ready = False
         self._access_log: OpenAccessLog | None = None
+        self._gate = LoopGate()
         self._lock = threading.Lock()  # guards what follows
         self._wanted: End | None = None
         self._worker: Worker | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._is_asked: asyncio.Event | None = None
 
     def start_draining(self) -> None:
@@ -89,9 +90,7 @@ class Session:
 
     def call_soon(self, function: Callable[[], None]) -> None:
         """Have something called by the loop; before and after `run` nothing is called."""
-        with self._lock:
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(function)
+        self._gate.call(function)
 
     def abort(self) -> None:
         """Cut everything off and end. Returns at once."""
@@ -119,17 +118,16 @@ class Session:
             StartupError: the application or the worker did not start.
             ShutdownError: not everything came to its end.
         """
-        with self._lock:
-            self._loop, self._is_asked = asyncio.get_running_loop(), asyncio.Event()
-            if self._wanted:
-                self._is_asked.set()
-        try:
-            with open_access_log(self._config, worker_id=self._shown_id()) as opened:
-                self._access_log = opened
-                await self._live(app, opened.log, self._is_asked)
-        finally:
+        with (
+            self._gate.open(asyncio.get_running_loop()),
+            open_access_log(self._config, worker_id=self._shown_id()) as opened,
+        ):
             with self._lock:
-                self._loop = None
+                self._is_asked = asyncio.Event()
+                if self._wanted:
+                    self._is_asked.set()
+            self._access_log = opened
+            await self._live(app, opened.log, self._is_asked)
 
     async def _live(
         self, app: ASGIApp, access_log: AccessLog | None, is_asked: asyncio.Event
@@ -184,15 +182,23 @@ class Session:
         return None if self._context.connections is None else self._context.worker_id
 
     def _ask(self, end: End) -> None:
+        if not self._note(end):
+            return
         with self._lock:
-            if self._wanted and _SEVERITY.index(self._wanted) >= _SEVERITY.index(end):
-                return
-            self._wanted = end
-            worker, loop, is_asked = self._worker, self._loop, self._is_asked
-            if loop is not None and is_asked is not None:
-                loop.call_soon_threadsafe(is_asked.set)  # open, for `run` forgets it when it ends
+            worker = self._worker
         if worker is not None:
             _pass_on(end, worker)
+
+    def _note(self, end: End) -> bool:
+        """Take note of what is wanted, and wake `run`; False: that much was wanted already."""
+        with self._lock:
+            if self._wanted and _SEVERITY.index(self._wanted) >= _SEVERITY.index(end):
+                return False
+            self._wanted = end
+            is_asked = self._is_asked
+        if is_asked is not None:
+            self._gate.call(is_asked.set)
+        return True
 
     def _patience_s(self) -> float:
         config = self._config

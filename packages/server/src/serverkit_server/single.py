@@ -1,7 +1,6 @@
 """Serves with one worker in the server itself, without a supervisor."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
@@ -11,6 +10,7 @@ from serverkit_server.session import Session
 from serverkit_supervisor import SupervisorEvent, WorkerContext
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector
+from serverkit_worker.loop_gate import LoopGate
 
 _LOG = logging.getLogger("serverkit.server")
 
@@ -41,7 +41,7 @@ class Single:
     ) -> None:
         self._on_event = on_event
         self._is_stop_wanted = False
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._gate = LoopGate()
         self._app = app
         context = WorkerContext(worker_id=0, sockets=tuple(listeners.sockets), ready=on_ready)
         self._session = Session(config, context, lifecycle_collector=lifecycle_collector)
@@ -58,24 +58,18 @@ class Single:
             StartupError: the application or the worker did not start.
             ShutdownError: not everything came to its end.
         """
-        self._loop = asyncio.get_running_loop()
-        if self._is_stop_wanted:
-            self._session.shutdown()
-        try:
+        with self._gate.open(asyncio.get_running_loop()):
+            if self._is_stop_wanted:
+                self._session.shutdown()
             await self._session.run(self._app)
-        finally:
-            self._loop = None
 
     def shutdown(self) -> None:
         """Let requests in flight finish, then end. Returns at once; may be repeated.
 
-        It takes no lock, so that a signal handler may call it.
+        A signal handler may call it: the session, which has a lock, is told by the loop.
         """
         self._is_stop_wanted = True
-        loop = self._loop
-        if loop is not None:
-            with contextlib.suppress(RuntimeError):  # it has been closed just now
-                loop.call_soon_threadsafe(self._session.shutdown)
+        self._gate.call(self._session.shutdown)
 
     def hand_over(self) -> None:
         """Finish what is accepted, leave the sockets to another process, then end."""

@@ -9,7 +9,6 @@ application lives there between its start and its stop. In order::
 """
 
 import asyncio
-import contextlib
 import functools
 import logging
 import threading
@@ -37,6 +36,7 @@ from serverkit_supervisor import (
 )
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector
+from serverkit_worker.loop_gate import LoopGate
 
 _LOG = logging.getLogger("serverkit.server")
 # What the supervisor may need to end at once: it bounds itself, this is for when it hangs.
@@ -83,7 +83,7 @@ class Supervised:
         self._has_served = False
         self._supervisor: Supervisor | None = None
         self._generations: ThreadGenerations | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._gate = LoopGate()
         self._stop: asyncio.Event | None = None
         self._failures: dict[str, ServerError] = {}
 
@@ -95,10 +95,13 @@ class Supervised:
             WorkerRestartLimitError: a worker crashed again and again.
             ShutdownError: not everything came to its end.
         """
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        if self._is_stop_wanted:
-            return
-        first = await self._first_generation(self._stop)
+        with self._gate.open(asyncio.get_running_loop()):
+            self._stop = asyncio.Event()
+            if not self._is_stop_wanted:
+                await self._live(self._stop)
+
+    async def _live(self, stop: asyncio.Event) -> None:
+        first = await self._first_generation(stop)
         if first is None:
             return
         try:
@@ -107,8 +110,6 @@ class Supervised:
         except BaseException:
             await self._end_application(after_failure=True)
             raise
-        finally:
-            self._loop = None
         await self._end_application(after_failure=False)
 
     def shutdown(self) -> None:
@@ -116,12 +117,11 @@ class Supervised:
         self._is_stop_wanted = True
         if self._generations is not None:
             self._generations.expect_end()
-        supervisor, loop, stop = self._supervisor, self._loop, self._stop
+        supervisor, stop = self._supervisor, self._stop
         if supervisor is not None:
             supervisor.shutdown()
-        elif loop is not None and stop is not None:
-            with contextlib.suppress(RuntimeError):  # it has been closed just now
-                loop.call_soon_threadsafe(stop.set)
+        elif stop is not None:
+            self._gate.call(stop.set)
 
     def hand_over(self) -> None:
         """Finish what is accepted, leave the sockets to another process, then end."""
@@ -181,7 +181,7 @@ class Supervised:
             self._app,
             self._name,
             lifecycle_collector=self._collector,
-            loop=asyncio.get_running_loop(),
+            gate=self._gate,
         )
         return await self._generations.start(stop)
 
@@ -254,14 +254,10 @@ class Supervised:
             supervisor.run(self._listeners.sockets)
         except BaseException as raised:  # noqa: BLE001 - raised again by the loop
             error = raised
-        outcome = functools.partial(_settle, ended, error)
-        with contextlib.suppress(RuntimeError):  # nobody waits for it any more
-            ended.get_loop().call_soon_threadsafe(outcome)
+        self._gate.call(functools.partial(_settle, ended, error))
 
     def _pass_ready_on(self) -> None:
-        loop = self._loop
-        if loop is not None:
-            loop.call_soon_threadsafe(self._on_ready)
+        self._gate.call(self._on_ready)
 
     def _hear(self, event: SupervisorEvent) -> None:
         """Take note of what the supervisor tells, and pass it on."""

@@ -30,6 +30,7 @@ from serverkit_server.supervised_worker import SupervisedWorker
 from serverkit_supervisor import Generation, ReloadFailed, WorkerContext
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector
+from serverkit_worker.loop_gate import LoopGate
 
 _LOG = logging.getLogger("serverkit.server")
 
@@ -71,7 +72,7 @@ class ThreadGenerations:
         app: the first one, imported already.
         name: what it is imported by; None: it was given as an object.
         lifecycle_collector: is told of connections and requests.
-        loop: the main loop, on which applications start and stop.
+        gate: to the main loop, on which applications start and stop.
 
     Owner: the supervised server. Threads: coroutines by that of the main loop; `renew` and what it
     gives by those of the supervisor, one at a time; the rest by any.
@@ -84,12 +85,12 @@ class ThreadGenerations:
         name: str | None,
         *,
         lifecycle_collector: LifecycleCollector | None,
-        loop: asyncio.AbstractEventLoop,
+        gate: LoopGate,
     ) -> None:
         self._config = config
         self._name = name
         self._collector = lifecycle_collector
-        self._loop = loop
+        self._gate = gate
         self._lock = threading.Lock()  # guards the attempt and the workers
         self._workers: WeakSet[SupervisedWorker] = WeakSet()
         self._attempt: ReimportAttempt | None = None
@@ -196,11 +197,15 @@ class ThreadGenerations:
 
     def _retire(self, life: "_Life") -> None:
         """Stop the application of a generation that has no workers any more."""
-        if not self._loop.is_closed():
-            self._submit(self._stop(life)).result()
+        stopping = self._gate.submit(self._stop(life))
+        if stopping is not None:  # otherwise the server has ended, and so has every application
+            stopping.result()
 
     def _submit(self, work: Coroutine[None, None, None]) -> Future[None]:
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        submitted = self._gate.submit(work)
+        if submitted is None:
+            raise ReloadFailed("The server ends, so nothing is reloaded.", "Start it anew.")
+        return submitted
 
     async def _stop(self, life: "_Life") -> None:
         if life.stopping is None:

@@ -1,7 +1,6 @@
 """The async worker: one event loop that serves one application on the sockets it is given."""
 
 import asyncio
-import contextlib
 import functools
 import logging
 import socket
@@ -22,6 +21,7 @@ from serverkit_worker.drain import Drain
 from serverkit_worker.errors import WorkerStartupError
 from serverkit_worker.handed import ConnectionSource
 from serverkit_worker.intake import Intake
+from serverkit_worker.loop_gate import LoopGate
 from serverkit_worker.observation import observe
 from serverkit_worker.own_loop import run_in_own_loop
 from serverkit_worker.recycling import RequestLimit
@@ -115,9 +115,9 @@ class Worker:
         self._alive_interval_s = alive_interval
         self._recycle = recycle
         self._state: dict[str, object] = {}
+        self._gate = LoopGate()  # What other threads ask for comes through it while `serve` runs.
         self._lock = threading.Lock()  # Guards what follows, which other threads set.
         self._wanted: DrainReason | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._serving: Serving | None = None
         self._drain: Drain | None = None
         self._draining_hook: asyncio.Task[BaseException | None] | None = None
@@ -152,7 +152,7 @@ class Worker:
 
         Nobody is refused: who connects from now on, or has not been accepted yet, is theirs.
         """
-        self._call_in_loop(self._leave_sockets)
+        self._gate.call(self._leave_sockets)
         self._end_for("reload")
 
     def shutdown(self) -> None:
@@ -168,7 +168,7 @@ class Worker:
         """Cut every connection off and let `run` return. What was under way is lost."""
         with self._lock:
             self._wanted = "shutdown"
-        self._call_in_loop(self._abort)
+        self._gate.call(self._abort)
 
     def run(self) -> None:
         """Serve until `start_draining` or `shutdown`, on an event loop of its own. Blocks.
@@ -193,7 +193,15 @@ class Worker:
     async def serve(self) -> None:
         """As `run`, on the running event loop, whose thread is left on all processors."""
         serving = self._make_serving(asyncio.get_running_loop())
-        self._begin(serving)
+        with self._lock:
+            if self._serving is not None:
+                raise RuntimeError("a worker serves once: make another one")
+            self._serving = serving
+        with self._gate.open(serving.loop):
+            await self._live(serving)
+
+    async def _live(self, serving: Serving) -> None:
+        """Start, serve until asked to end, drain and end."""
         intake = Intake(serving, self._sockets, self._source, ssl_context=self._ssl_context)
         self._intake, self._drain = intake, (drain := Drain(serving, intake, self._config))
         if self._wanted is not None or (self._shutdown_event and self._shutdown_event.is_set()):
@@ -233,13 +241,6 @@ class Worker:
             scheme="http" if self._ssl_context is None else "https",
             request_limit=limit,
         )
-
-    def _begin(self, serving: Serving) -> None:
-        """Be within reach of other threads; what they ask for from now on comes by the loop."""
-        with self._lock:
-            if self._serving is not None:
-                raise RuntimeError("a worker serves once: make another one")
-            self._loop, self._serving = serving.loop, serving
 
     async def _has_started(self, drain: Drain) -> bool:
         """Tell the application that this worker starts; return whether it is to serve."""
@@ -303,7 +304,7 @@ class Worker:
         serving.abort()
 
     async def _end(self, serving: Serving, drain: Drain, *, is_started: bool) -> None:
-        """Let what was cancelled clean up, tell the application, and forget the loop."""
+        """Let what was cancelled clean up, and tell the application."""
         drain.end()
         cancelled = serving.tasks | serving.connecting
         if cancelled:
@@ -315,8 +316,6 @@ class Worker:
             if exc is not None:
                 logger.warning("The application failed on %s", hooks.SHUTDOWN, exc_info=exc)
         serving.end()
-        with self._lock:
-            self._loop = None
 
     def _watch_shutdown_event(self) -> None:
         """Carry the shared event into the loop, by a thread that does nothing but wait for it."""
@@ -336,12 +335,4 @@ class Worker:
         with self._lock:
             if self._wanted != "shutdown":
                 self._wanted = reason
-        self._call_in_loop(functools.partial(self._begin_drain, reason))
-
-    def _call_in_loop(self, callback: Callable[[], None]) -> None:
-        """Let the loop thread call something soon; do nothing when it does not serve."""
-        with self._lock:
-            loop = self._loop
-        if loop is not None:
-            with contextlib.suppress(RuntimeError):  # The loop has just been closed.
-                loop.call_soon_threadsafe(callback)
+        self._gate.call(functools.partial(self._begin_drain, reason))
