@@ -13,6 +13,8 @@ from serverkit_server.errors import (
     StartupError,
 )
 from serverkit_server.server import Server
+from serverkit_server.session import Session
+from serverkit_supervisor import WorkerContext
 from serverkit_worker.asgi import Receive, Scope, Send
 from serverkit_worker.worker import Worker
 from tests.server.served import (
@@ -223,3 +225,32 @@ def test_a_worse_failure_is_told_first(
     with pytest.raises(StartupError, match="no such luck"):
         Server(config_of(), failing_lifespan("shutdown")).run()
     assert "disk full" in caplog.text
+
+
+def test_a_worker_may_end_before_a_hand_over_has_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle worker ends at once, and that it was asked to is known by then."""
+    told, ended = threading.Event(), threading.Event()
+    hand_over = Worker.hand_over
+
+    def hand_over_and_wait(worker: Worker) -> None:
+        hand_over(worker)
+        told.set()
+        assert ended.wait(BOUND_S)
+
+    async def main(sock: socket.socket) -> None:
+        ready = asyncio.Event()
+        context = WorkerContext(worker_id=0, sockets=(sock,), ready=ready.set)
+        session = Session(config_of(), context, lifecycle_collector=None)
+        running = asyncio.create_task(session.run(App()))
+        await ready.wait()
+        handing_over = asyncio.create_task(asyncio.to_thread(session.hand_over))
+        try:
+            await running
+        finally:
+            ended.set()
+            await handing_over
+
+    monkeypatch.setattr(Worker, "hand_over", hand_over_and_wait)
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        asyncio.run(asyncio.wait_for(main(sock), BOUND_S))
+    assert told.is_set()

@@ -82,11 +82,11 @@ class Session:
 
     def hand_over(self) -> None:
         """Do the same, and leave whoever is not accepted yet to others on the same sockets."""
+        self._note("drain")  # first, for the worker may have ended before it has told us
         with self._lock:
             worker = self._worker
         if worker is not None:
             worker.hand_over()
-        self._ask("drain")
 
     def call_soon(self, function: Callable[[], None]) -> None:
         """Have something called by the loop; before and after `run` nothing is called."""
