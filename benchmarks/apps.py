@@ -16,7 +16,10 @@ type Send = Callable[[Message], Awaitable[None]]
 
 HELLO = b"Hello, World!"
 TEN_KIBIBYTES = b"0123456789abcdef" * 640
-SPOKEN_OF = ("granian", "gunicorn", "h11", "httptools", "hypercorn", "serverkit", "uvloop")
+SPOKEN_OF = (
+    *("granian", "gunicorn", "h11", "httptools", "hypercorn", "serverkit", "uvloop"),
+    *("websockets", "wsproto"),
+)
 CHUNK_BYTES = 65_536
 
 
@@ -83,6 +86,24 @@ async def echo(scope: Message, receive: Receive, send: Send) -> None:
             parts.append(message.get("body", b""))
         body = b"".join(parts)
     await answer(send, body)
+
+
+async def websocket_echo(scope: Message, receive: Receive, send: Send) -> None:
+    """Send back each message of a WebSocket, as text or bytes as it came."""
+    if scope["type"] == "lifespan":
+        await lifespan(receive, send)
+        return
+    if scope["type"] == "http":
+        await answer(send, HELLO)
+        return
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        text = message.get("text")
+        if text is None:
+            await send({"type": "websocket.send", "bytes": message["bytes"]})
+        else:
+            await send({"type": "websocket.send", "text": text})
 
 
 async def slow_reader(scope: Message, receive: Receive, send: Send) -> None:

@@ -16,7 +16,6 @@ from benchmarks.exact_load import ExactLoad
 from benchmarks.server_process import ServerProcess
 from benchmarks.supervised_servers import supervised
 from benchmarks.tally import Latencies, Window, split
-from benchmarks.workloads import Workload
 
 APP = "benchmarks.who_app:app"
 CLIENTS: Mapping[ClientKind, int] = {KEEP_ALIVE: 4, SHORT: 2, PROBE: 4, FRESH_PROBE: 2}
@@ -24,7 +23,6 @@ WRK_CONNECTIONS = 32
 LONGEST_S = 900
 PATIENCE_S = 10
 ALL_THERE_WITHIN_S = 30.0
-WHO = Workload(name="who", title="who answers", app=APP, expected=b"")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +179,7 @@ def under_load(name: str, settings: Settings) -> Iterator[Disturbed]:
         if settings.use_wrk:
             words = wrk.command(
                 process.port,
-                script=wrk.write_script(WHO, folder),
+                script=wrk.write_script(folder),
                 seconds=LONGEST_S,
                 connections=WRK_CONNECTIONS,
                 core=settings.client_core,

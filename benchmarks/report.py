@@ -1,56 +1,53 @@
 """A run as Markdown, for people."""
 
-from benchmarks.bars import BARS, Verdict, judge
+from collections.abc import Mapping
+
+from benchmarks.bars import Verdict, judge
+from benchmarks.rounds import Workload
 from benchmarks.samples import NOISY_SHARE, Results, Sample, Spread
-from benchmarks.servers import SERVERS, by_name
-from benchmarks.workloads import WORKLOADS, Workload
-
-PEERS = ("granian", "uvicorn")
-HEADER = (
-    "| server | CPU us per request | requests/s | p99 ms | PSS MiB "
-    "| of granian | of uvicorn | remarks |",
-    "|---|---|---|---|---|---|---|---|",
-)
-HOW_TO_READ = (
-    "Median (lowest to highest) of the rounds. *CPU us per request* is user and system time of "
-    "the server's whole process tree, divided by the requests answered; *of granian* and *of "
-    "uvicorn* are ratios of its medians, lower is better (the range: rounds paired). p99 is that "
-    "of a saturated server with a client that waits for each answer."
-)
+from benchmarks.servers import Server
+from benchmarks.suite import Suite
 
 
-def render(results: Results, environment: dict[str, object], settings: dict[str, object]) -> str:
-    """Return the whole report."""
-    lines = ["# Benchmark", "", HOW_TO_READ, ""]
-    lines += [f"- {name}: {value}" for name, value in (*environment.items(), *settings.items())]
-    for workload in WORKLOADS:
-        lines += _table(results, workload)
-    lines += _bars([judge(bar, results) for bar in BARS])
+def render(suite: Suite, results: Results, about: Mapping[str, object]) -> str:
+    """Return the whole report, with some lines about machine and settings."""
+    lines = [f"# {suite.title}", "", suite.how_to_read, ""]
+    lines += [f"- {name}: {value}" for name, value in about.items()]
+    for workload in suite.workloads:
+        lines += _table(suite, results, workload)
+    lines += _bars([judge(bar, results) for bar in suite.bars])
     return "\n".join(lines) + "\n"
 
 
-def _table(results: Results, workload: Workload) -> list[str]:
+def _table(suite: Suite, results: Results, workload: Workload) -> list[str]:
     rows = [
-        _row(results, server.name, workload)
-        for server in SERVERS
+        _row(suite, results, server, workload)
+        for server in suite.servers
         if results.of(server.name, workload.name) or results.failures_of(server.name, workload.name)
     ]
-    return ["", f"## {workload.title}", "", *HEADER, *rows] if rows else []
+    unit = workload.unit
+    header = ("server", f"CPU us per {unit}", f"{unit}s/s", "p99 ms", "PSS MiB")
+    compared = (*(f"of {peer}" for peer in suite.peers), "client busy", "remarks")
+    cells = [header + compared, ["---"] * len(header + compared)]
+    shown = ["| " + " | ".join(row) + " |" for row in cells]
+    return ["", f"## {workload.title}", "", *shown, *rows] if rows else []
 
 
-def _row(results: Results, server: str, workload: Workload) -> str:
+def _row(suite: Suite, results: Results, server: Server, workload: Workload) -> str:
     def shown(number: str, digits: int) -> str:
-        return _spread(results.spread(server, workload.name, lambda one: _get(one, number)), digits)
+        spread = results.spread(server.name, workload.name, lambda one: _get(one, number))
+        return _spread(spread, digits)
 
-    here = (server, workload.name)
+    here = (server.name, workload.name)
     cells = [
-        by_name(server).title,
+        server.title,
         shown("cpu_us", 1),
         shown("requests_per_s", 0),
         shown("p99_ms", 2),
         shown("pss_mib", 1),
-        *(_spread(results.ratio(here, (peer, workload.name)), 2) for peer in PEERS),
-        "; ".join(_remarks(results, server, workload)),
+        *(_spread(results.ratio(here, (peer, workload.name)), 2) for peer in suite.peers),
+        shown("client_share", 2),
+        "; ".join(_remarks(results, server.name, workload)),
     ]
     return "| " + " | ".join(cells) + " |"
 
@@ -72,6 +69,7 @@ def _remarks(results: Results, server: str, workload: Workload) -> list[str]:
     remarks = [f"**DOES NOT COUNT**: {error}" for error in results.errors(server, workload.name)]
     failures = results.failures_of(server, workload.name)
     remarks += [f"**FAILED**: {' '.join(reason.split())[:200]}" for reason in failures]
+    remarks += results.remarks(server, workload.name)
     noise = results.noise(server, workload.name)
     if noise > NOISY_SHARE:
         remarks.append(f"others took up to {noise:.0%} of its core")
@@ -79,6 +77,8 @@ def _remarks(results: Results, server: str, workload: Workload) -> list[str]:
 
 
 def _bars(verdicts: list[Verdict]) -> list[str]:
+    if not verdicts:
+        return []
     lines = ["", "## Bars", "", "| bar | limit | measured | verdict |", "|---|---|---|---|"]
     for verdict in verdicts:
         bar = verdict.bar
@@ -87,7 +87,7 @@ def _bars(verdicts: list[Verdict]) -> list[str]:
             noisy = ""
         answers = {True: "holds", False: "**MISSED**", None: f"open: {verdict.reason}"}
         lines.append(
-            f"| {bar.server}, {bar.workload}: CPU per request as a part of {bar.peer}, "
+            f"| {bar.server}, {bar.workload}: CPU as a part of {bar.peer}, "
             f"{bar.peer_workload} | {bar.limit:.2f} | {_spread(verdict.ratio, 3)} "
             f"| {answers[verdict.holds]}{noisy} |"
         )

@@ -2,15 +2,16 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from benchmarks import process_tree, wrk
+from benchmarks import process_tree
+from benchmarks.load import Load, Loader, LoadError
 from benchmarks.samples import Failure, Sample
 from benchmarks.server_process import ServerFailedError, ServerProcess
 from benchmarks.servers import PYTHON, Server
-from benchmarks.workloads import Workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +22,9 @@ class Settings:
         rounds: Times that each server is measured under each workload.
         seconds: Length of one measurement, in whole seconds.
         warmup_s: Length of the load before it, in whole seconds.
-        connections: Connections that wrk keeps.
+        connections: Connections that the client keeps.
         server_core: The core of the server under measurement.
-        client_core: The core of wrk.
+        client_core: The core of the client.
     """
 
     rounds: int = 5
@@ -44,15 +45,42 @@ class Measurement:
     runtime: dict[str, object]
 
 
-def apt(server: Server, workload: Workload) -> bool:
-    """Say whether a server can take part in a workload."""
-    if workload.access_log:
-        return server.logged is not None
-    return not server.same_response_only or workload.app.startswith("benchmarks.apps:")
+class Workload(Protocol):
+    """One kind of question, repeated."""
+
+    @property
+    def name(self) -> str:
+        """What the command line and the artifact call it."""
+
+    @property
+    def title(self) -> str:
+        """What the table calls it."""
+
+    @property
+    def unit(self) -> str:
+        """What is counted, in the singular."""
+
+    @property
+    def app(self) -> str:
+        """Import path of the application."""
+
+    @property
+    def access_log(self) -> bool:
+        """Whether each server writes its access log, to a file."""
+
+    def suits(self, server: Server) -> bool:
+        """Say whether a server can take part."""
+
+    def load(self, process: ServerProcess, folder: Path, settings: Settings) -> Loader:
+        """Return what loads a server that runs.
+
+        Raises:
+            ServerFailedError: The server does not answer as the app does.
+        """
 
 
 def in_turn(
-    servers: list[Server], workloads: list[Workload], settings: Settings
+    servers: Sequence[Server], workloads: Sequence[Workload], settings: Settings
 ) -> Iterator[tuple[Server, Workload, int]]:
     """Yield what to measure next, so that nothing has the good minutes of the machine alone.
 
@@ -61,7 +89,7 @@ def in_turn(
     """
     for number in range(settings.rounds):
         for workload in workloads:
-            taking_part = [server for server in servers if apt(server, workload)]
+            taking_part = [server for server in servers if workload.suits(server)]
             first = number % len(taking_part) if taking_part else 0
             for server in taking_part[first:] + taking_part[:first]:
                 yield server, workload, number
@@ -74,14 +102,13 @@ def measure(
     try:
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
             return _measure(server, workload, number, settings, Path(folder))
-    except (ServerFailedError, wrk.WrkError) as error:
+    except (ServerFailedError, LoadError) as error:
         return Failure(server=server.name, workload=workload.name, round=number, reason=str(error))
 
 
 def _measure(
     server: Server, workload: Workload, number: int, settings: Settings, folder: Path
 ) -> Measurement:
-    script = wrk.write_script(workload, folder)
     process = ServerProcess(
         server,
         workload.app,
@@ -89,23 +116,11 @@ def _measure(
         core=settings.server_core,
         arguments=server.logged if workload.access_log else None,
     )
-
-    def load(seconds: int) -> list[str]:
-        return wrk.command(
-            process.port,
-            script=script,
-            seconds=seconds,
-            connections=settings.connections,
-            core=settings.client_core,
-        )
-
-    with process:
-        if process.ask(workload.method, workload.body) != workload.expected:
-            raise ServerFailedError("its answer is not that of the app")
-        warmup = wrk.run(load(settings.warmup_s), settings.warmup_s)
+    with process, workload.load(process, folder, settings) as load:
+        warmup = load.run(settings.warmup_s)
         took = _Clocks(process.pid, settings)
-        seen = wrk.run(load(settings.seconds), settings.seconds)
-        took.stop()
+        seen = load.run(settings.seconds)
+        took.stop(seen)
         pss = process_tree.pss_bytes(process.pid)
         runtime = process.runtime()
     shown = _without_places(folder)
@@ -118,13 +133,13 @@ def _measure(
             errors=_errors(seen, took, warmup.requests + seen.requests, process, workload),
         ),
         command=shown(list(process.command)),
-        load_command=shown(load(settings.seconds)),
+        load_command=shown(load.command(settings.seconds)),
         runtime=runtime,
     )
 
 
 def _sample(
-    seen: wrk.Load,
+    seen: Load,
     took: "_Clocks",
     *,
     where: tuple[str, str, int],
@@ -149,6 +164,7 @@ def _sample(
         pss_mib=pss / 2**20,
         foreign_share=took.foreign_share,
         client_share=took.client_share,
+        remark=seen.remark,
         errors=errors,
     )
 
@@ -165,21 +181,23 @@ class _Clocks:
         self.cpu = process_tree.cpu_time(pid)
         self.foreign_share = self.client_share = 0.0
 
-    def stop(self) -> None:
+    def stop(self, seen: Load) -> None:
         """Turn the readings into differences and shares."""
         self.cpu = process_tree.cpu_time(self._pid) - self.cpu
         self.foreign_share = self._others.share()
         busy_s = process_tree.core_busy_s(self._client_core) - self._client_busy_s
         self.client_share = min(1.0, busy_s / (time.monotonic() - self._began))
+        if seen.own_cpu_share is not None:
+            self.client_share = seen.own_cpu_share
 
 
 def _errors(
-    seen: wrk.Load, took: _Clocks, requests: int, process: ServerProcess, workload: Workload
+    seen: Load, took: _Clocks, requests: int, process: ServerProcess, workload: Workload
 ) -> tuple[str, ...]:
     """Return why a sample does not count. The server has ended, so its log is all written."""
     errors = []
     if not seen.requests:
-        errors.append("no request was answered")
+        errors.append(f"no {workload.unit} was answered")
     if seen.socket_errors:
         errors.append(f"{seen.socket_errors} socket errors")
     if seen.bad_statuses:

@@ -16,7 +16,7 @@ class Sample:
         server: Name of the server.
         workload: Name of the workload.
         round: Number of the round, from 0.
-        requests: Answers that wrk counted.
+        requests: Answers that the client counted.
         seconds: Duration, in seconds.
         cpu_us: User and system microseconds of the process tree for each request.
         cpu_us_by_stat: The same by the kernel's coarse clock.
@@ -26,7 +26,8 @@ class Sample:
         max_ms: Longest latency.
         pss_mib: Proportional memory of the tree just after the load, in MiB.
         foreign_share: Share of the server's core that others took, from 0 to 1.
-        client_share: Share of wrk's core that was busy; at 1 the client was the limit.
+        client_share: Share of its core that the client was busy; at 1 the client was the limit.
+        remark: What is to be known about the sample; empty for nothing.
         errors: Why the sample does not count; empty for a good one.
     """
 
@@ -44,6 +45,7 @@ class Sample:
     pss_mib: float
     foreign_share: float
     client_share: float
+    remark: str = ""
     errors: tuple[str, ...] = ()
 
 
@@ -102,6 +104,10 @@ class Results:
         """Return what went wrong in a row, each thing once."""
         rows = self.of(server, workload)
         return list(dict.fromkeys(error for one in rows for error in one.errors))
+
+    def remarks(self, server: str, workload: str) -> list[str]:
+        """Return what is to be known about a row, each thing once."""
+        return list(dict.fromkeys(one.remark for one in self.of(server, workload) if one.remark))
 
     def noise(self, server: str, workload: str) -> float:
         """Return the largest share of the core that others took in any round of a row."""

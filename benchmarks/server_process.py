@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from benchmarks import process_tree
+from benchmarks import certificate, process_tree
 from benchmarks.servers import Server
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,6 +39,7 @@ class ServerProcess:
         port: Where it listens, on 127.0.0.1.
         command: Its whole command line.
         access_log: The file of its access log, or of its stdout.
+        scheme: "https" where it speaks TLS, else "http".
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class ServerProcess:
         self.server = server
         self.port = free_port()
         self.access_log = folder / "access.log"
+        self.scheme = "https" if server.tls else "http"
         self._stderr = folder / "stderr"
         self._runtime = folder / "runtime.json"
         self._process: subprocess.Popen[bytes] | None = None
@@ -70,6 +72,9 @@ class ServerProcess:
             "{port}": str(self.port),
             "{access_log}": str(self.access_log),
         }
+        if server.tls:
+            pair = certificate.write(folder)
+            filled |= {"{certificate}": str(pair.certificate), "{key}": str(pair.key)}
         added = server.quiet if arguments is None else arguments
         self.command = tuple(
             filled.get(word, word.replace("{port}", str(self.port)))
@@ -135,7 +140,7 @@ class ServerProcess:
         Raises:
             ServerFailedError: It did not answer 200.
         """
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = self._connection()
         try:
             connection.request(method, path, body=body or None)
             response = connection.getresponse()
@@ -147,6 +152,13 @@ class ServerProcess:
         if response.status != 200:
             raise ServerFailedError(f"it answered {response.status}: {self.last_words()}")
         return received
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self.server.tls:
+            return http.client.HTTPSConnection(
+                "127.0.0.1", self.port, timeout=10, context=certificate.trusting_context()
+            )
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
 
     def runtime(self) -> dict[str, object]:
         """Return what the app noted about the runtime at its startup; empty if it was not asked."""

@@ -9,7 +9,9 @@ PYTHON = sys.executable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """How one server is started. `{port}`, `{app}` and `{access_log}` are filled in.
+    """How one server is started.
+
+    `{port}`, `{app}` and `{access_log}` are filled in, with TLS `{certificate}` and `{key}` too.
 
     Attributes:
         name: What the command line and the artifact call it.
@@ -21,6 +23,7 @@ class Server:
         patient: What is added for raised timeouts and limits: ten thousand idle connections,
             transfers that take minutes.
         same_response_only: It is no server, and knows only the apps of benchmarks/apps.py.
+        tls: Whether it is started with TLS.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Server:
     logged: tuple[str, ...] | None = None
     patient: tuple[str, ...] = ()
     same_response_only: bool = False
+    tls: bool = False
 
     def missing(self) -> list[str]:
         """Return the distributions it needs that are not installed."""

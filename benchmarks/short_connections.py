@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import census, environment, process_tree, wrk
-from benchmarks.disturbance import ALL_THERE_WITHIN_S, WHO
+from benchmarks.disturbance import ALL_THERE_WITHIN_S, APP
 from benchmarks.server_process import ServerFailedError, ServerProcess
 from benchmarks.servers import Server, by_name
 from benchmarks.supervised_report import Section, parser, publish, verdict
@@ -53,12 +53,12 @@ def measure(name: str, place: str, arguments: argparse.Namespace) -> Sample:
     try:
         with (
             tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
-            ServerProcess(server, WHO.app, folder=Path(folder), core=core) as process,
+            ServerProcess(server, APP, folder=Path(folder), core=core) as process,
         ):
             census.meet(process.port, workers, within_s=ALL_THERE_WITHIN_S)
             words = wrk.command(
                 process.port,
-                script=wrk.write_script(WHO, Path(folder)),
+                script=wrk.write_script(Path(folder)),
                 seconds=arguments.seconds,
                 connections=arguments.connections,
                 core=arguments.client_core if PLACES[place] else None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import environment
-from benchmarks.run import among
+from benchmarks.command import among
 from benchmarks.supervised_servers import NAMES
 
 LATEST = "latest-supervised.md"

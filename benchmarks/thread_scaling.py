@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import census, environment, process_tree, wrk
-from benchmarks.disturbance import ALL_THERE_WITHIN_S, WHO
+from benchmarks.disturbance import ALL_THERE_WITHIN_S, APP
 from benchmarks.server_process import ServerFailedError, ServerProcess
 from benchmarks.short_connections import SINGLE, server_of
 from benchmarks.supervised_report import Section, parser, publish, verdict
@@ -54,12 +54,12 @@ def measure(name: str, workers: int, path: str, arguments: argparse.Namespace) -
     try:
         with (
             tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
-            ServerProcess(server, WHO.app, folder=Path(folder)) as process,
+            ServerProcess(server, APP, folder=Path(folder)) as process,
         ):
             census.meet(process.port, workers, within_s=ALL_THERE_WITHIN_S)
             words = wrk.command(
                 process.port,
-                script=wrk.write_script(WHO, Path(folder)),
+                script=wrk.write_script(Path(folder)),
                 seconds=arguments.seconds,
                 connections=arguments.connections,
                 core=None,

@@ -7,11 +7,10 @@ stall hides the requests that were not sent meanwhile. Compare it between server
 import json
 import signal
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from benchmarks.workloads import Workload
+from benchmarks.load import Load, LoadError
 
 # wrk prints for people; this prints for us. Without a `response` function it costs nothing.
 DONE = """
@@ -27,31 +26,8 @@ end
 """
 
 
-class WrkError(Exception):
+class WrkError(LoadError):
     """wrk failed. Says what it printed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """What wrk saw.
-
-    Attributes:
-        requests: Answers that came completely.
-        seconds: How long that took.
-        p50_ms: Median time to an answer, in milliseconds.
-        p99_ms: Time to an answer that 99 % kept, in milliseconds.
-        max_ms: Longest time to an answer, in milliseconds.
-        socket_errors: Connections refused, reset, and answers that timed out.
-        bad_statuses: Answers of status 400 and above.
-    """
-
-    requests: int
-    seconds: float
-    p50_ms: float
-    p99_ms: float
-    max_ms: float
-    socket_errors: int
-    bad_statuses: int
 
 
 def version() -> str | None:
@@ -63,13 +39,13 @@ def version() -> str | None:
     return (shown.stdout or shown.stderr).partition(" Copyright")[0].strip()
 
 
-def write_script(workload: Workload, folder: Path) -> Path:
-    """Write the Lua script of a workload, and return its path."""
-    lines = [f'wrk.method = "{workload.method}"']
-    if workload.body:
+def write_script(folder: Path, *, method: str = "GET", body: bytes = b"") -> Path:
+    """Write the Lua script of one kind of request, and return its path."""
+    lines = [f'wrk.method = "{method}"']
+    if body:
         # A JSON string of printable ASCII is a Lua string too.
-        lines.append(f"wrk.body = {json.dumps(workload.body.decode('ascii'))}")
-    script = folder / f"{workload.name}.lua"
+        lines.append(f"wrk.body = {json.dumps(body.decode('ascii'))}")
+    script = folder / "request.lua"
     script.write_text("\n".join(lines) + DONE)
     return script
 
@@ -84,6 +60,7 @@ def command(
     path: str = "/",
     headers: tuple[str, ...] = (),
     timeout_s: int | None = None,
+    scheme: str = "http",
 ) -> list[str]:
     """Return the command line of one run; no core leaves it free, no timeout means two seconds."""
     return [
@@ -91,7 +68,7 @@ def command(
         *("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script)),
         *(() if timeout_s is None else ("--timeout", f"{timeout_s}s")),
         *(word for header in headers for word in ("-H", header)),
-        f"http://127.0.0.1:{port}{path}",
+        f"{scheme}://127.0.0.1:{port}{path}",
     ]
 
 
@@ -105,6 +82,44 @@ def run(words: list[str], seconds: int) -> Load:
         words, capture_output=True, text=True, check=False, timeout=seconds + 30
     )
     return parse(finished.stdout, finished.stderr)
+
+
+class Runs:
+    """Runs of wrk with the same script, one after another: a `Loader`."""
+
+    def __init__(
+        self, port: int, *, script: Path, connections: int, core: int, scheme: str
+    ) -> None:
+        self._port = port
+        self._script = script
+        self._connections = connections
+        self._core = core
+        self._scheme = scheme
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Nothing is left behind by a run."""
+
+    def command(self, seconds: int) -> list[str]:
+        """Return the command line of a run of that length."""
+        return command(
+            self._port,
+            script=self._script,
+            seconds=seconds,
+            connections=self._connections,
+            core=self._core,
+            scheme=self._scheme,
+        )
+
+    def run(self, seconds: int) -> Load:
+        """Load the server for that long, and return what was seen.
+
+        Raises:
+            WrkError: wrk failed, or printed no result.
+        """
+        return run(self.command(seconds), seconds)
 
 
 class Background:

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from benchmarks import process_tree, soak, spread, wrk
+from benchmarks import process_tree, run, soak, spread, wrk
 from benchmarks.bars import Bar, judge
+from benchmarks.load import Load
 from benchmarks.report import render
 from benchmarks.rounds import Settings, in_turn
 from benchmarks.samples import Failure, Results, Sample
@@ -88,7 +89,7 @@ def test_the_table_says_what_does_not_count_and_what_failed_and_what_was_noisy()
         Failure(server="uvicorn", workload="hello", round=0, reason="no | port\nleft")
     )
 
-    table = render(measured, {"cpu": "some"}, {"rounds": 1})
+    table = render(run.SUITE, measured, {"cpu": "some", "rounds": 1})
     rows = {line.split("|")[1].strip(): line for line in table.splitlines() if "|" in line}
 
     assert "DOES NOT COUNT**: 7 socket errors" in rows["serverkit (asyncio)"]
@@ -100,11 +101,11 @@ def test_the_table_says_what_does_not_count_and_what_failed_and_what_was_noisy()
 def test_a_verdict_from_shared_cores_says_so() -> None:
     """Nobody takes a noisy run for a proof."""
     measured = results([5.0, 5.0], [10.0, 10.0])
-    assert "**0.500** | holds |" in render(measured, {}, {})
+    assert "**0.500** | holds |" in render(run.SUITE, measured, {})
 
     measured.samples[-1] = dataclasses.replace(measured.samples[-1], foreign_share=0.4)
 
-    assert "**0.500** | holds, on cores shared up to 40% |" in render(measured, {}, {})
+    assert "**0.500** | holds, on cores shared up to 40% |" in render(run.SUITE, measured, {})
 
 
 def test_every_server_comes_once_in_each_round_and_first_in_turn() -> None:
@@ -148,7 +149,7 @@ def test_what_wrk_prints_is_read_in_our_units() -> None:
         '"status": 5}\n'
     )
 
-    assert load == wrk.Load(
+    assert load == Load(
         requests=500,
         seconds=2.0,
         p50_ms=1.5,

@@ -68,7 +68,7 @@ def test_a_quick_run_writes_samples_commands_and_a_table(tmp_path: Path) -> None
         assert not [error for error in sample["errors"] if "clocks" not in error]
     commands = artifact["servers"]["floor"]["commands"]
     assert "python -m benchmarks.floor hello" in commands["hello"]
-    assert " -c4 -d1s --latency -s hello.lua " in artifact["workloads"]["hello"]["load"]
+    assert " -c4 -d1s --latency -s request.lua " in artifact["workloads"]["hello"]["load"]
     table = (tmp_path / "latest.md").read_text()
     assert "## hello, GET" in table
     assert str(Path(sys.executable).parent) not in table + json.dumps(commands)
