@@ -18,6 +18,7 @@ HEADINGS = (
     "Timeouts",
     "Limits",
     "Recycling",
+    "WebSocket",
     "TLS",
     "Logging",
 )

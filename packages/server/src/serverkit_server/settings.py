@@ -202,6 +202,33 @@ class Settings(TLSSettings):
     max_requests_per_connection: int = of_worker("max_requests_per_connection", 0)
     limit_concurrency: int = of_worker("limit_concurrency", 0)
 
+    websocket: bool = of_worker("websocket", default=True)
+    websocket_compression: bool = setting(
+        default=True,
+        group="WebSocket",
+        text="Deflate messages with clients that offer it (permessage-deflate).",
+    )
+    websocket_max_message_size: int = setting(
+        16_777_216,
+        "WebSocket",
+        "The largest message of a client, after inflating; a larger one closes with 1009.",
+        unit="bytes",
+        at_least=1,
+    )
+    websocket_max_fragments: int = setting(
+        100_000,
+        "WebSocket",
+        "Of how many frames a message may consist; one of more closes with 1009.",
+        unit="frames",
+        at_least=1,
+    )
+    websocket_max_queue: int = of_worker("websocket_max_queue", 32)
+    websocket_handshake_timeout: float = of_worker("websocket_handshake_timeout", 10.0)
+    websocket_ping_interval: float = of_worker("websocket_ping_interval", 20.0)
+    websocket_ping_timeout: float = of_worker("websocket_ping_timeout", 20.0)
+    websocket_idle_timeout: float = of_worker("websocket_idle_timeout", 0.0)
+    websocket_close_timeout: float = of_worker("websocket_close_timeout", 5.0)
+
     log_level: Literal["debug", "info", "warning", "error", "critical"] = setting(
         "info",
         "Logging",

@@ -149,6 +149,58 @@ class WorkerConfig:
         at_least=0.0,
         at_most=1.0,
     )
+    websocket: bool = _setting(
+        default=True,
+        group="WebSocket",
+        text="Serve WebSockets; without, a request for one is served as a plain request.",
+    )
+    websocket_handshake_timeout: float = _setting(
+        10.0,
+        "WebSocket",
+        "How long the application may take to accept or deny a WebSocket; then it is answered 504.",
+        unit="seconds",
+        above=0,
+    )
+    websocket_ping_interval: float = _setting(
+        20.0,
+        "WebSocket",
+        "How often a client is sent a ping. 0: never.",
+        unit="seconds",
+        at_least=0.0,
+        at_most=86_400.0,
+    )
+    websocket_ping_timeout: float = _setting(
+        20.0,
+        "WebSocket",
+        "How long a client may be silent after a ping; then it is closed with 1011. 0: for ever.",
+        unit="seconds",
+        at_least=0.0,
+        at_most=86_400.0,
+    )
+    websocket_idle_timeout: float = _setting(
+        0.0,
+        "WebSocket",
+        "How long there may be no message in either direction; then it is closed with 1001. 0: for "
+        "ever.",
+        unit="seconds",
+        at_least=0.0,
+        at_most=604_800.0,
+    )
+    websocket_close_timeout: float = _setting(
+        5.0,
+        "WebSocket",
+        "How long a client may take to answer a close.",
+        unit="seconds",
+        above=0,
+    )
+    websocket_max_queue: int = _setting(
+        32,
+        "WebSocket",
+        "How many messages may wait for the application until no more are read from the client; "
+        "nor are they above 64 KiB.",
+        unit="messages",
+        at_least=1,
+    )
     server_header: str = _setting(
         "serverkit", "Responses", "The Server header of every response; empty: none."
     )

@@ -46,6 +46,7 @@ class Timeouts:
 
     Attributes:
         fresh_s: until the first byte of a connection's first request.
+        websocket_ping_interval_s: without the tick, as nobody is cut off by it.
         least_read_bytes: how much a client has to read in `write_s`.
     """
 
@@ -59,6 +60,11 @@ class Timeouts:
         "linger_s",
         "refusal_s",
         "tick_s",
+        "websocket_close_s",
+        "websocket_handshake_s",
+        "websocket_idle_s",
+        "websocket_ping_interval_s",
+        "websocket_ping_timeout_s",
         "write_s",
     )
 
@@ -68,6 +74,11 @@ class Timeouts:
             config.header_timeout,
             config.request_timeout,
             config.write_timeout,
+            config.websocket_handshake_timeout,
+            config.websocket_close_timeout,
+            config.websocket_ping_interval or NEVER,
+            config.websocket_ping_timeout or NEVER,
+            config.websocket_idle_timeout or NEVER,
         )
         self.tick_s = tick_s = min(LONGEST_TICK_S, min(bounds) / 4)
         self.keep_alive_s = config.keep_alive_timeout + tick_s
@@ -77,6 +88,11 @@ class Timeouts:
         self.handler_s = (
             NEVER if config.handler_timeout is None else config.handler_timeout + tick_s
         )
+        self.websocket_handshake_s = config.websocket_handshake_timeout + tick_s
+        self.websocket_close_s = config.websocket_close_timeout + tick_s
+        self.websocket_ping_interval_s = config.websocket_ping_interval or NEVER
+        self.websocket_ping_timeout_s = (config.websocket_ping_timeout or NEVER) + tick_s
+        self.websocket_idle_s = (config.websocket_idle_timeout or NEVER) + tick_s
         self.least_read_bytes = int(MIN_READ_BYTES_PER_S * config.write_timeout)
         self.linger_s = LINGER_S + tick_s
         self.refusal_s = REFUSAL_S + tick_s

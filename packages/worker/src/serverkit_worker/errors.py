@@ -67,6 +67,7 @@ class ErrorReply:
         message: one sentence for whoever sees the response.
         hint: for who runs the server or wrote the application; shown in debug.
         retry_after_s: when it makes sense to come back, in seconds.
+        fields: what the response has to have beside its usual fields.
     """
 
     code: str
@@ -74,6 +75,7 @@ class ErrorReply:
     message: str
     hint: str
     retry_after_s: int | None = None
+    fields: tuple[tuple[bytes, bytes], ...] = ()
 
 
 DRAINING = ErrorReply(
@@ -121,6 +123,13 @@ TIMEOUT_HANDLER = ErrorReply(
     message="The application took too long.",
     hint="It was cancelled after handler_timeout.",
 )
+TIMEOUT_WEBSOCKET_HANDSHAKE = ErrorReply(
+    code="SERVERKIT_TIMEOUT_WEBSOCKET_HANDSHAKE",
+    status=504,
+    message="The application took too long.",
+    hint="It neither accepted nor denied the WebSocket within websocket_handshake_timeout, and "
+    "was cancelled.",
+)
 APP_ERROR = ErrorReply(
     code="SERVERKIT_APP_ERROR",
     status=500,
@@ -151,6 +160,7 @@ ERROR_REPLIES: Final[Mapping[str, ErrorReply]] = MappingProxyType(
             TIMEOUT_REQUEST_HEAD,
             TIMEOUT_REQUEST_BODY,
             TIMEOUT_HANDLER,
+            TIMEOUT_WEBSOCKET_HANDSHAKE,
             APP_ERROR,
             APP_NO_RESPONSE,
             APP_BAD_RESPONSE,
@@ -169,6 +179,7 @@ def reply_to_protocol_error(error: RemoteProtocolError) -> ErrorReply:
         status=error.status,
         message=f"{HTTPStatus(error.status).phrase}.",
         hint=error.message,
+        fields=error.fields,
     )
 
 
@@ -204,6 +215,7 @@ def text_error_response(reply: ErrorReply, content_type: bytes, body: bytes) -> 
         (b"content-type", content_type),
         (b"content-length", b"%d" % len(body)),
         (ERROR_CODE_HEADER, reply.code.encode("ascii")),
+        *reply.fields,
     ]
     if reply.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % reply.retry_after_s))
