@@ -31,7 +31,9 @@ class Rule:
 
 
 RULES = {
-    "serverkit_proto": Rule(third_party=frozenset({"h11"}), forbidden_stdlib=IO_AND_CLOCK),
+    "serverkit_proto": Rule(
+        third_party=frozenset({"h11", "websockets", "wsproto"}), forbidden_stdlib=IO_AND_CLOCK
+    ),
     "serverkit_worker": Rule(
         ours=frozenset({"serverkit_proto"}),
         optional=frozenset({"uvloop"}),
@@ -52,6 +54,8 @@ RULES = {
 # Imported by one module only, which translates its errors and hides its types.
 WRAPPED = {
     "h11": "serverkit_proto.http1_h11",
+    "websockets": "serverkit_proto.websocket_masking",
+    "wsproto": "serverkit_proto.websocket_wsproto",
     "watchfiles": "serverkit_server.reload_changes",
 }
 

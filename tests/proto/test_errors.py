@@ -14,9 +14,12 @@ from serverkit_proto.errors import (
     ProtocolError,
     Recovery,
     RemoteProtocolError,
+    WebSocketError,
     refuse,
+    refuse_handshake,
 )
 
+PREFIXES = {"refuse": "SERVERKIT_PARSE_", "refuse_handshake": "SERVERKIT_WEBSOCKET_"}
 SOURCES = sorted(Path(serverkit_proto.__file__).parent.glob("*.py"))
 
 
@@ -24,7 +27,9 @@ SOURCES = sorted(Path(serverkit_proto.__file__).parent.glob("*.py"))
     "error",
     [
         RemoteProtocolError("what", "SERVERKIT_PARSE_BAD_HOST", 421, Recovery.CLOSE),
+        RemoteProtocolError("what", fields=((b"a", b"b"),)),
         LocalProtocolError("what", "SERVERKIT_APP_BAD_HEADER"),
+        WebSocketError(1009, "what"),
     ],
 )
 def test_errors_survive_pickling(error: ProtocolError) -> None:
@@ -38,9 +43,12 @@ def test_errors_survive_pickling(error: ProtocolError) -> None:
 @pytest.mark.parametrize("code", REFUSALS)
 def test_each_code_has_status_and_message(code: str) -> None:
     """A refusal has a client error or an unsupported feature as status, and one sentence."""
-    error = refuse(code.removeprefix("SERVERKIT_PARSE_"))
+    if code.startswith("SERVERKIT_WEBSOCKET_"):
+        error = refuse_handshake(code.removeprefix("SERVERKIT_WEBSOCKET_"))
+    else:
+        error = refuse(code.removeprefix("SERVERKIT_PARSE_"))
     assert error.code == code
-    assert error.status in {400, 414, 431, 501, 505}
+    assert error.status in {400, 414, 426, 431, 501, 505}
     assert error.recovery is Recovery.ANSWER
     assert str(error) == REFUSALS[code].message
     assert re.fullmatch(r"[a-zA-Z].*[^.]", error.message)
@@ -58,9 +66,10 @@ def test_each_code_is_used_and_each_used_one_is_listed() -> None:
     for source in SOURCES:
         tree = ast.parse(source.read_text("utf-8"))
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "refuse":
+            prefix = PREFIXES.get(getattr(getattr(node, "func", None), "id", ""))
+            if prefix is not None:
                 used |= {
-                    f"SERVERKIT_PARSE_{leaf.value}"
+                    f"{prefix}{leaf.value}"
                     for leaf in ast.walk(node)
                     if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)
                 }

@@ -13,11 +13,18 @@ from tests.proto.driving import HEADS, OK, UNDECLARED, head, ready
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 OLD = b"GET / HTTP/1.0\r\n\r\n"
 
+
+def expect(rest: bytes) -> None:
+    """Nothing has come after the request."""
+    assert rest == b""
+
+
 DO: dict[Action, Callable[[HTTPConnection], None]] = {
     Action.INFORM: lambda connection: connection.send_informational(HEADS.informational(103)),
     Action.START: lambda connection: connection.start_response(UNDECLARED),
     Action.BODY: lambda connection: connection.send_body(b"", more=True),
     Action.TRAILERS: lambda connection: connection.send_trailers(()),
+    Action.SWITCH: lambda connection: expect(connection.switch_protocols(HEADS.switching(()))),
 }
 
 

@@ -75,6 +75,7 @@ def exchange_of(
         end=not body,
         expect_continue=False,
         accepts_trailers=True,
+        upgrade=False,
     )
     offered = {f"http.response.{name}": dict[str, object]() for name in extensions}
     scope: Scope = {"type": "http", "path": "/p", "extensions": offered}

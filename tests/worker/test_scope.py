@@ -36,6 +36,7 @@ def request(
         end=True,
         expect_continue=False,
         accepts_trailers=False,
+        upgrade=False,
     )
 
 
@@ -236,9 +237,13 @@ async def test_the_state_of_the_lifespan_is_offered() -> None:
 
 
 @stepped
-async def test_the_scheme_is_that_of_the_server() -> None:
-    """As the worker knows whether it speaks TLS."""
-    assert make_serving(hello).scheme == "http"
+async def test_the_scheme_is_that_of_the_connection() -> None:
+    """As its transport knows whether it speaks TLS; plain text says nothing of it."""
+    app = Held()
+    app.go_on.set()
+    await connect(make_serving(app)).exchange(GET)
+    assert app.calls[0]["scheme"] == "http"
+    assert "tls" not in app.calls[0]["extensions"]
 
 
 def test_the_method_is_in_upper_case() -> None:

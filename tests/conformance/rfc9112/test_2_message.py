@@ -21,6 +21,7 @@ def test_a_request_has_line_fields_and_nothing_else(read: Read) -> None:
         "end": True,
         "expect_continue": False,
         "accepts_trailers": False,
+        "upgrade": False,
     }
 
 

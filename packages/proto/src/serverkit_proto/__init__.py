@@ -7,6 +7,7 @@ from serverkit_proto.errors import (
     ProtocolError,
     Recovery,
     RemoteProtocolError,
+    WebSocketError,
 )
 from serverkit_proto.events import BodyReceived, Event, Headers, RequestReceived
 from serverkit_proto.response import (
@@ -15,14 +16,33 @@ from serverkit_proto.response import (
     ResponseHeads,
     make_trailers,
 )
+from serverkit_proto.websocket import (
+    CloseReceived,
+    MessageReceived,
+    PongReceived,
+    WebSocket,
+    WebSocketEvent,
+)
+from serverkit_proto.websocket_deflate import DeflateParameters
+from serverkit_proto.websocket_handshake import (
+    Handshake,
+    accept_head,
+    is_websocket_upgrade,
+    read_handshake,
+)
 
 __all__ = (
     "BodyReceived",
+    "CloseReceived",
+    "DeflateParameters",
     "Event",
     "HTTPConnection",
+    "Handshake",
     "Headers",
     "InformationalHead",
     "LocalProtocolError",
+    "MessageReceived",
+    "PongReceived",
     "ProtoConfig",
     "ProtocolError",
     "Recovery",
@@ -30,9 +50,15 @@ __all__ = (
     "RequestReceived",
     "ResponseHead",
     "ResponseHeads",
+    "WebSocket",
+    "WebSocketError",
+    "WebSocketEvent",
     "__version__",
+    "accept_head",
+    "is_websocket_upgrade",
     "make_trailers",
     "new_connection",
+    "read_handshake",
 )
 
 __version__ = "0.1.0"

@@ -123,6 +123,20 @@ class HTTPConnection(Protocol):
             LocalProtocolError: There is no response to have trailers.
         """
 
+    def switch_protocols(self, head: InformationalHead) -> bytes:
+        """End HTTP on this connection: send a 101, instead of the response to the last request.
+
+        Args:
+            head: What accept_head gave.
+
+        Returns:
+            What has come after the request. Nothing is read any more.
+
+        Raises:
+            LocalProtocolError: The response has been started already, or there is no request, or
+                it is not complete. Nothing is sent then.
+        """
+
     def data_to_send(self) -> list[bytes]:
         """Take the bytes to write now, in order: small ones joined, large ones not copied."""
 

@@ -3,6 +3,7 @@
 ```
 ProtocolError
 ├── RemoteProtocolError   the peer broke it: status, code and recovery say how to react
+│   └── WebSocketError    after the handshake: with the close code the peer is told
 └── LocalProtocolError    we or the application broke it: nothing wrong has been sent
 ```
 
@@ -47,6 +48,7 @@ class RemoteProtocolError(ProtocolError):
     Attributes:
         status: The status of the response that tells the peer, if one can still be sent.
         recovery: What can still be done.
+        fields: What the response has to have beside its usual fields.
     """
 
     def __init__(
@@ -55,12 +57,30 @@ class RemoteProtocolError(ProtocolError):
         code: str = "SERVERKIT_PARSE_MALFORMED",
         status: int = 400,
         recovery: Recovery = Recovery.ANSWER,
+        fields: tuple[tuple[bytes, bytes], ...] = (),
     ) -> None:
-        super().__init__(message, code, status, recovery)  # all of them, so that it pickles
+        super().__init__(message, code, status, recovery, fields)  # all, so that it pickles
         self.message = message
         self.code = code
         self.status = status
         self.recovery = recovery
+        self.fields = fields
+
+
+class WebSocketError(RemoteProtocolError):
+    """The peer broke the protocol of WebSocket; the close frame that says so is queued.
+
+    Attributes:
+        close_code: What the peer is told: 1002, 1007 or 1009.
+        reason: What the peer is told in words.
+    """
+
+    def __init__(self, close_code: int, reason: str) -> None:
+        code = WEBSOCKET_CODES[close_code]
+        super().__init__(reason, code, 400, Recovery.CLOSE)
+        self.args = (close_code, reason)
+        self.close_code = close_code
+        self.reason = reason
 
 
 class LocalProtocolError(ProtocolError):
@@ -81,6 +101,15 @@ class Refusal(NamedTuple):
     status: int
     message: str
 
+
+WEBSOCKET_CODES: Mapping[int, str] = MappingProxyType(
+    {
+        1002: "SERVERKIT_WEBSOCKET_PROTOCOL_ERROR",
+        1007: "SERVERKIT_WEBSOCKET_INVALID_DATA",
+        1009: "SERVERKIT_WEBSOCKET_TOO_BIG",
+    }
+)
+"""Every code a WebSocketError can have, by the close code that the peer is told."""
 
 REFUSALS: Mapping[str, Refusal] = MappingProxyType(
     {
@@ -156,6 +185,21 @@ REFUSALS: Mapping[str, Refusal] = MappingProxyType(
         "SERVERKIT_PARSE_INCOMPLETE_BODY": Refusal(
             400, "the connection ended within the body of a request"
         ),
+        # The handshake of a WebSocket (RFC 6455 section 4.2.1)
+        "SERVERKIT_WEBSOCKET_BAD_METHOD": Refusal(400, "a WebSocket is asked for with GET only"),
+        "SERVERKIT_WEBSOCKET_BODY": Refusal(400, "the handshake of a WebSocket has no body"),
+        "SERVERKIT_WEBSOCKET_BAD_VERSION": Refusal(
+            426, "the only version of WebSocket spoken here is 13"
+        ),
+        "SERVERKIT_WEBSOCKET_BAD_KEY": Refusal(
+            400, "the handshake has not one Sec-WebSocket-Key of 16 bytes in base64"
+        ),
+        "SERVERKIT_WEBSOCKET_BAD_SUBPROTOCOL": Refusal(
+            400, "Sec-WebSocket-Protocol is not a list of different tokens"
+        ),
+        "SERVERKIT_WEBSOCKET_BAD_EXTENSION": Refusal(
+            400, "Sec-WebSocket-Extensions is not a list of extensions with parameters"
+        ),
         # The other engine
         "SERVERKIT_PARSE_H11_REJECTED": Refusal(400, "h11 refused the request"),
     }
@@ -172,3 +216,17 @@ def refuse(name: str) -> RemoteProtocolError:
     code = f"SERVERKIT_PARSE_{name}"
     status, message = REFUSALS[code]
     return RemoteProtocolError(message, code, status)
+
+
+def refuse_handshake(
+    name: str, fields: tuple[tuple[bytes, bytes], ...] = ()
+) -> RemoteProtocolError:
+    """Make the error for a bad handshake of a WebSocket.
+
+    Args:
+        name: A key of REFUSALS without its prefix, such as "BAD_KEY".
+        fields: What the answer has to have beside its usual fields.
+    """
+    code = f"SERVERKIT_WEBSOCKET_{name}"
+    status, message = REFUSALS[code]
+    return RemoteProtocolError(message, code, status, Recovery.ANSWER, fields)

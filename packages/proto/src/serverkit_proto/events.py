@@ -36,6 +36,9 @@ class RequestReceived(NamedTuple):
     """The client waits for 100 (Continue) before it sends the body."""
     accepts_trailers: bool
     """The client said `TE: trailers`."""
+    upgrade: bool
+    """HTTP/1.1 with the connection option "upgrade": the client asks for what the field Upgrade
+    lists (RFC 9110 section 7.8)."""
 
 
 class BodyReceived(NamedTuple):

@@ -81,6 +81,7 @@ class Http1Connection(RequestReader):
                 True,
                 False,
                 block.accepts_trailers,
+                block.upgrade,
             ),
         )
 

@@ -58,6 +58,7 @@ class HeadBlock(NamedTuple):
     chunked: bool = False
     expect_continue: bool = False
     accepts_trailers: bool = False
+    upgrade: bool = False
 
 
 def read_request_line(line: bytes, max_target_size: int) -> tuple[bytes, bytes]:
@@ -198,6 +199,7 @@ def _read_meaning(headers: Headers, fields: dict[bytes, bytes], version: str) ->
         coding is not None,
         is_1_1 and b"100-continue" in _members(b"expect", headers, fields),
         b"trailers" in _members(b"te", headers, fields),
+        is_1_1 and b"upgrade" in options,
     )
 
 

@@ -15,9 +15,10 @@ from serverkit_proto.http1_head import (
     read_block,
     read_request_line,
 )
-from serverkit_proto.http1_states import Reading, Writing
+from serverkit_proto.http1_states import Action, Reading, Writing
 from serverkit_proto.http1_target import split_target
 from serverkit_proto.http1_writer import ResponseWriter
+from serverkit_proto.response import InformationalHead
 
 HEAD_END = b"\r\n\r\n"
 
@@ -107,7 +108,7 @@ class RequestReader(ResponseWriter):
         headers: list[tuple[bytes, bytes]],
     ) -> RequestReceived:
         name = method.decode("ascii")
-        _, version, _, persistent, length, chunked, expect, trailers = block
+        _, version, _, persistent, length, chunked, expect, trailers, upgrade = block
         end = not (length or chunked)
         if end:
             self._reading = Reading.COMPLETE
@@ -120,7 +121,7 @@ class RequestReader(ResponseWriter):
         expect = expect and not end
         self._begin(name, version, persistent=persistent, due=expect and not self._buffer)
         return RequestReceived(
-            name, target, path, query, headers, version, length, end, expect, trailers
+            name, target, path, query, headers, version, length, end, expect, trailers, upgrade
         )
 
     def _take(self, position: int) -> None:
@@ -279,6 +280,16 @@ class RequestReader(ResponseWriter):
 
     # The end.
 
+    def switch_protocols(self, head: InformationalHead) -> bytes:
+        """End HTTP on the connection with a 101 response; see HTTPConnection."""
+        if self._writing is not Writing.AWAITED or self._reading is not Reading.COMPLETE:
+            raise self._misuse(Action.SWITCH)
+        rest = bytes(self._buffer[self._position :])
+        self._out.append(head.block)
+        self._writing = Writing.IDLE
+        self._close_reading(Reading.CLOSED)
+        return rest
+
     def _close_reading(self, reading: Reading) -> None:
         self._reading = reading
         self._buffer = b""
@@ -295,7 +306,9 @@ class RequestReader(ResponseWriter):
         if in_head:
             self._begin_final()
         if self._writing is not Writing.AWAITED:
-            error = RemoteProtocolError(error.message, error.code, error.status, Recovery.CLOSE)
+            error = RemoteProtocolError(
+                error.message, error.code, error.status, Recovery.CLOSE, error.fields
+            )
         return error
 
     # What a caller sees.

@@ -12,6 +12,7 @@ Reading, with who moves it on:
     COMPLETE -> HEAD | CLOSED                the end of the response, by keep_alive
     LENGTH | CHUNKED -> ABANDONED            the end of a response without keep_alive
     HEAD -> CLOSED                           the end of the stream
+    COMPLETE -> CLOSED                       a switch of protocols
     any -> ABANDONED                         an error of the peer
 """
 
@@ -67,6 +68,7 @@ class Action(enum.Enum):
     START = "the response"
     BODY = "body data"
     TRAILERS = "trailers"
+    SWITCH = "a switch of protocols"
 
     __hash__ = object.__hash__
 
@@ -75,7 +77,7 @@ _IN_BODY = frozenset({Action.BODY, Action.TRAILERS})
 ALLOWED: Mapping[Writing, frozenset[Action]] = MappingProxyType(
     {
         Writing.IDLE: frozenset(),
-        Writing.AWAITED: frozenset({Action.INFORM, Action.START}),
+        Writing.AWAITED: frozenset({Action.INFORM, Action.START, Action.SWITCH}),
         Writing.COUNTED: _IN_BODY,
         Writing.CHUNKED: _IN_BODY,
         Writing.UNTIL_CLOSE: _IN_BODY,

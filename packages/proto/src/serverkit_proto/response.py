@@ -36,6 +36,9 @@ _OF_THE_CONNECTION = frozenset(
 )
 
 
+_OF_THE_SWITCH = _OF_THE_CONNECTION | {b"content-length", b"trailer", b"upgrade"}
+
+
 # Fields that are more than repeated: they frame the message, or take the place of ours.
 _OF_INTEREST = _OF_THE_CONNECTION | {b"content-length", b"date", b"server"}
 
@@ -161,6 +164,28 @@ class ResponseHeads:
         status = _check_status(status, 102, 199)
         block = _block(status, fields) + b"\r\n"
         return InformationalHead(status=status, fields=fields, block=block)
+
+    def switching(
+        self, ours: Fields, headers: Iterable[tuple[bytes, bytes]] = ()
+    ) -> InformationalHead:
+        """Validate the head of a 101 (Switching Protocols), which ends HTTP on a connection.
+
+        Args:
+            ours: The fields of the switch, valid; no other may have one of their names.
+            headers: What the application gave. Its own Date and Server stay.
+
+        Raises:
+            LocalProtocolError: A field is malformed, frames a message, or is one of the switch.
+        """
+        given = validate_fields(headers)
+        names = {name for name, _ in given}
+        for name in _OF_THE_SWITCH.union(name for name, _ in ours) & names:
+            raise LocalProtocolError(
+                f"the response that accepts must not have {name!r}", "SERVERKIT_APP_BAD_HEADER"
+            )
+        added = [field.pair for field in self._added if field.pair[0] not in names]
+        fields = (*ours, *added, *given)
+        return InformationalHead(status=101, fields=fields, block=_block(101, fields) + b"\r\n")
 
     def _make_from_lists(self, key: tuple[object, ...]) -> ResponseHead:
         pairs = (tuple(pair) if isinstance(pair, list) else pair for pair in key[1:])

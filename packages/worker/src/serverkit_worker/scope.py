@@ -72,7 +72,7 @@ def http_scope(
         state: of the lifespan; copied, so that what one request stores no other one sees.
     """
     scope = template.copy()
-    method, _, raw_path, query_string, headers, http_version, _, _, _, _ = request
+    method, _, raw_path, query_string, headers, http_version, _, _, _, _, _ = request
     path = raw_path.decode("ascii")
     if "%" in path:
         path = unquote(path)
