@@ -302,7 +302,6 @@ def make_serving(
         state=state or {},
         max_connections=max_connections,
         observation=observation,
-        scheme="http",
     )
 
 

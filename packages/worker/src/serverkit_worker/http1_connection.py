@@ -17,51 +17,57 @@ from typing import Final, cast
 
 from serverkit_proto.errors import Recovery, RemoteProtocolError
 from serverkit_proto.events import BodyReceived, RequestReceived
+from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.client_transport import ClientTransport
-from serverkit_worker.deadlines import MIN_BODY_BYTES_PER_S, NEVER, DrainReason
+from serverkit_worker.deadlines import MIN_BODY_BYTES_PER_S, NEVER
 from serverkit_worker.errors import (
     LIMIT_CONCURRENCY,
     LIMIT_CONNECTIONS,
     LIMIT_REQUEST_TOO_LARGE,
-    TIMEOUT_HANDLER,
-    TIMEOUT_REQUEST_BODY,
-    TIMEOUT_REQUEST_HEAD,
     ErrorReply,
     reply_to_protocol_error,
 )
 from serverkit_worker.exchange import HTTPExchange
-from serverkit_worker.http1_output import DISCARD_BYTES, HTTP1Output
+from serverkit_worker.http1_deadlines import HTTP1Deadlines
+from serverkit_worker.http1_output import DISCARD_BYTES
 from serverkit_worker.lingering import RefusedConnection
 from serverkit_worker.phases import BODY, CLOSED, HEAD, IDLE, RESPONSE
 from serverkit_worker.scope import connection_scope, http_scope, socket_address
 from serverkit_worker.serving import Serving
+from serverkit_worker.tls_scope import TLSExtensions
 
 # Of a body that the application has not taken yet, or of pipelined requests.
 READ_HIGH_WATER_BYTES: Final = 65_536
 READ_LOW_WATER_BYTES: Final = 16_384
 
 
-class HTTP1Connection(HTTP1Output):
+class HTTP1Connection(HTTP1Deadlines):
     """Serves the requests of one client.
 
     Owner: the worker's loop thread.
     """
 
-    __slots__ = ("_body_buffered", "_eof", "_pumping", "_refusal", "_unasked")
+    __slots__ = ("_body_buffered", "_eof", "_pumping", "_refusal")
 
-    def __init__(self, serving: Serving, refusal: ErrorReply | None = None) -> None:
+    def __init__(
+        self,
+        serving: Serving,
+        refusal: ErrorReply | None = None,
+        *,
+        app: ASGIApp | None = None,
+    ) -> None:
         """Prepare for a connection.
 
         Args:
             serving: of the worker.
             refusal: what its first request is answered, if it is not to be served.
+            app: what serves its requests, None for that of the worker.
         """
-        super().__init__(serving)
+        super().__init__(serving, app or serving.app)
         self._refusal = refusal
         self._body_buffered = 0
         self._eof = False
         self._pumping = False
-        self._unasked = False  # The client waits to be asked for the body.
 
     # What the transport calls
 
@@ -79,10 +85,14 @@ class HTTP1Connection(HTTP1Output):
         self._client = ClientTransport(transport)
         server = socket_address(transport.get_extra_info("sockname"))
         client = socket_address(transport.get_extra_info("peername"))
+        tls = transport.get_extra_info("ssl_object")
+        self._extensions = serving.extensions
+        if tls is not None:
+            self._extensions = TLSExtensions(serving.extensions, tls, serving.tls)
         self._scope = connection_scope(
             server=server,
             client=client,
-            scheme=serving.scheme,
+            scheme="http" if tls is None else "https",
             root_path=serving.config.root_path,
         )
         serving.keep(self)
@@ -113,7 +123,7 @@ class HTTP1Connection(HTTP1Output):
         else:
             exchange.peer_left()
         # Over TLS asyncio knows no half-closed connections.
-        return self.phase is not CLOSED and self._serving.scheme == "http"
+        return self.phase is not CLOSED and self._scope["scheme"] == "http"
 
     def pause_writing(self) -> None:
         """Let `send` wait: the client reads more slowly than the application writes."""
@@ -193,13 +203,10 @@ class HTTP1Connection(HTTP1Output):
             serving.draining and not self._has_pipelined(request)
         ):
             self._proto.set_close()
-        scope = http_scope(
-            self._scope,
-            request,
-            serving.trailers_extensions if request.accepts_trailers else serving.extensions,
-            serving.state,
-        )
-        self._exchange = exchange = HTTPExchange(serving.app, serving.heads, self, request, scope)
+        scope = http_scope(self._scope, request, self._extensions, serving.state)
+        if request.accepts_trailers:
+            scope["extensions"]["http.response.trailers"] = {}
+        self._exchange = exchange = HTTPExchange(self._app, serving.heads, self, request, scope)
         if self._observer is not None:
             self._observer.request_started(exchange)
         if request.end:
@@ -304,79 +311,3 @@ class HTTP1Connection(HTTP1Output):
             if self.phase is BODY:
                 self.deadline = self._serving.sweep.now + self._serving.timeouts.body_s
             self._client.resume_reading()
-
-    # Deadlines and drain
-
-    def expire(self) -> None:
-        """Act on a deadline that has passed. Called by the sweep."""
-        if self.write_deadline <= self._serving.sweep.now:
-            self._expire_write()
-        elif self.phase is HEAD and self._proto.head_bytes_seen:
-            self._cut_off(TIMEOUT_REQUEST_HEAD)
-        elif self.phase is HEAD or self.phase is IDLE:
-            self._expire_idle()
-        elif self.phase is BODY and self._exchange is None:
-            self._linger("timeout")
-        elif self.phase is BODY and not (self._client.read_paused or self._unasked):
-            self._cut_off(TIMEOUT_REQUEST_BODY)
-        else:
-            self._expire_handler()
-
-    def _expire_handler(self) -> None:
-        """Answer for an application that takes too long, and cancel it."""
-        task = self._exchange.task if self._exchange is not None else None
-        self._cut_off(TIMEOUT_HANDLER)
-        if task is not None:
-            task.cancel()
-
-    def _expire_write(self) -> None:
-        """Reset a client that does not read, or hardly; let one that reads go on."""
-        self.write_deadline = NEVER
-        if self._client.unsent_bytes:
-            if self._client.has_read(self._serving.timeouts.least_read_bytes):
-                self._watch_client_read()
-            else:
-                self._reset("write_timeout")
-        elif self.phase is IDLE and self.deadline == NEVER:
-            self._close("timeout")
-
-    def _expire_idle(self) -> None:
-        """Close, but not while the last response is not read: that has its own deadline."""
-        if self._client.unsent_bytes:
-            self.deadline = NEVER
-            if self.write_deadline == NEVER:
-                self._watch_client_read()
-        elif self._client.has_more():  # The loop has only not come to it yet.
-            self.deadline = self._serving.sweep.now + self._serving.timeouts.tick_s
-        else:
-            self._close("timeout")
-
-    def _has_pipelined(self, request: RequestReceived) -> bool:
-        """Return whether its client has sent another request behind it already."""
-        return request.end and self._proto.buffered > 0
-
-    def start_draining(self, reason: DrainReason) -> None:
-        """Answer the last request that is here with `Connection: close`; close soon without any.
-
-        What a client has sent before it could know is still read and answered: hence a moment of
-        grace, also behind a response whose head has left already. An application that streams is
-        told to come to an end by `http.disconnect`.
-        """
-        now, timeouts = self._serving.sweep.now, self._serving.timeouts
-        exchange = self._exchange
-        if exchange is not None:
-            if not (self._proto.response_started or self._has_pipelined(exchange.request)):
-                self._proto.set_close()
-            if exchange.streaming:
-                exchange.peer_left()
-        elif self.phase is IDLE:
-            self.deadline = min(self.deadline, now + timeouts.keep_alive_s)
-        elif self.phase is HEAD and not self._proto.head_bytes_seen:
-            self.deadline = min(self.deadline, now + timeouts.fresh_s)
-        elif self.phase is BODY and reason == "shutdown":
-            self._linger("complete")
-
-    def abort(self) -> None:
-        """Close at once, whatever is under way."""
-        self._abandon("drain" if self._serving.draining else "error")
-        self._reset("error")

@@ -13,7 +13,7 @@ from typing import Final
 from serverkit_proto.connection import new_connection
 from serverkit_proto.response import ResponseHead
 from serverkit_worker import debug_page
-from serverkit_worker.asgi import Scope
+from serverkit_worker.asgi import ASGIApp, Extensions, Scope
 from serverkit_worker.client_transport import ClientTransport
 from serverkit_worker.deadlines import NEVER
 from serverkit_worker.errors import (
@@ -35,8 +35,8 @@ DISCARD_BYTES: Final = 65_536
 class HTTP1Output(asyncio.Protocol):
     """The `ResponseStream` of the exchanges of one connection.
 
-    Owner: the worker's loop thread. The incoming half is a subclass; it sets `_client` and `_scope`
-    before anything else happens, and `_exchange` for each request.
+    Owner: the worker's loop thread. The incoming half is a subclass; it sets `_client`, `_scope`
+    and `_extensions` before anything else happens, and `_exchange` for each request.
 
     Attributes:
         phase: what the connection waits for.
@@ -46,9 +46,11 @@ class HTTP1Output(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_app",
         "_body_received",
         "_client",
         "_exchange",
+        "_extensions",
         "_observer",
         "_proto",
         "_scope",
@@ -61,9 +63,11 @@ class HTTP1Output(asyncio.Protocol):
 
     _client: ClientTransport
     _scope: Scope
+    _extensions: Extensions
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: Serving, app: ASGIApp) -> None:
         self._serving = serving
+        self._app = app
         self._proto = new_connection(serving.config.proto)
         self._exchange: HTTPExchange | None = None
         self._observer: ConnectionObserver | None = None

@@ -8,11 +8,12 @@ from email.utils import formatdate
 from typing import Final, Protocol
 
 from serverkit_proto.response import ResponseHeads
-from serverkit_worker.asgi import ASGIApp
+from serverkit_worker.asgi import ASGIApp, Extensions
 from serverkit_worker.config import WorkerConfig
 from serverkit_worker.deadlines import NEVER, DrainReason, Expiring, Sweep, Timeouts
 from serverkit_worker.observation import Observation
 from serverkit_worker.recycling import RequestLimit
+from serverkit_worker.tls import TLSContexts
 
 # The extensions that work on every HTTP/1.1 connection.
 EXTENSIONS: Final[Mapping[str, dict[str, object]]] = {
@@ -69,6 +70,8 @@ class Serving:
         draining: every response closes its connection.
         request_limit: told in each tick how many requests are served; None where nobody asks.
         observation: told what happens, None where nobody listens.
+        extensions: of ASGI, that every request over HTTP has.
+        tls: what connections by TLS are made with; None where there are none.
     """
 
     __slots__ = (
@@ -90,12 +93,11 @@ class Serving:
         "max_connections",
         "observation",
         "request_limit",
-        "scheme",
         "state",
         "sweep",
         "tasks",
         "timeouts",
-        "trailers_extensions",
+        "tls",
     )
 
     def __init__(
@@ -107,7 +109,7 @@ class Serving:
         state: dict[str, object],
         max_connections: float,
         observation: Observation | None,
-        scheme: str,
+        tls: TLSContexts | None = None,
         request_limit: RequestLimit | None = None,
     ) -> None:
         self.app = app
@@ -118,7 +120,7 @@ class Serving:
         self.limit_concurrency = config.limit_concurrency or NEVER
         self.last_request = (config.max_requests_per_connection or NEVER) - 1
         self.observation = observation
-        self.scheme = scheme
+        self.tls = tls
         self.request_limit = request_limit
         self.draining = False
         self.connecting: set[asyncio.Task[None]] = set()
@@ -130,10 +132,9 @@ class Serving:
         self.sweep = Sweep(
             loop, (self.connections, self.endings), self._tick, tick_s=self.timeouts.tick_s
         )
-        self.extensions = dict(EXTENSIONS)
+        self.extensions: Extensions = dict(EXTENSIONS)
         if config.debug:
             self.extensions["http.response.debug"] = {}
-        self.trailers_extensions = {**self.extensions, "http.response.trailers": {}}
         self._date_s = 0
         self._requests_before = 0  # On connections that are gone.
         self._all_gone: asyncio.Event | None = None

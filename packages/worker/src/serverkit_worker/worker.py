@@ -26,6 +26,7 @@ from serverkit_worker.observation import observe
 from serverkit_worker.own_loop import run_in_own_loop
 from serverkit_worker.recycling import RequestLimit
 from serverkit_worker.serving import Serving
+from serverkit_worker.tls import TLSContexts, contexts_of
 
 logger = logging.getLogger("serverkit.error")
 
@@ -64,7 +65,9 @@ class Worker:
         generation: int = 0,
         shutdown_event: threading.Event | None = None,
         max_connections: int = 0,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: ssl.SSLContext | TLSContexts | None = None,
+        redirect_listeners: frozenset[int] = frozenset(),
+        redirect_port: int = 443,
         lifecycle_collector: LifecycleCollector | None = None,
         access_log: AccessLog | None = None,
         cpu: int | None = None,
@@ -87,7 +90,10 @@ class Worker:
             shutdown_event: shared with others; the worker shuts down when it is set, and
                 `shutdown` sets it.
             max_connections: this worker's share; 0: what `config` says.
-            ssl_context: for TLS; None for plain text.
+            ssl_context: for TLS, or what gives each connection its context; None for plain text.
+            redirect_listeners: which of `sock`, or of the listeners that `connections` come from,
+                counted from 0, speak plain text and redirect every request to https.
+            redirect_port: where they redirect to.
             lifecycle_collector: is told of connections and requests; None for nobody.
             access_log: gets a line per response; None for none.
             cpu: number of the processor that `run` ties its thread to; None: any.
@@ -106,7 +112,9 @@ class Worker:
         self._generation = generation
         self._shutdown_event = shutdown_event
         self._max_connections = max_connections or config.max_connections
-        self._ssl_context = ssl_context
+        self._tls = contexts_of(ssl_context)
+        self._redirect_listeners = redirect_listeners
+        self._redirect_port = redirect_port
         self._collector = lifecycle_collector
         self._access_log = access_log
         self._cpu = cpu
@@ -202,7 +210,12 @@ class Worker:
 
     async def _live(self, serving: Serving) -> None:
         """Start, serve until asked to end, drain and end."""
-        intake = Intake(serving, self._sockets, self._source, ssl_context=self._ssl_context)
+        intake = Intake(
+            serving,
+            self._sockets,
+            self._source,
+            ssl_context=None if self._tls is None else self._tls.current(),
+        )
         self._intake, self._drain = intake, (drain := Drain(serving, intake, self._config))
         if self._wanted is not None or (self._shutdown_event and self._shutdown_event.is_set()):
             drain.wanted.set()
@@ -238,7 +251,7 @@ class Worker:
             state=self._state,
             max_connections=0 if self._source is not None else self._max_connections,
             observation=observe(self._collector, self._access_log, worker_id=self._worker_id),
-            scheme="http" if self._ssl_context is None else "https",
+            tls=self._tls,
             request_limit=limit,
         )
 
