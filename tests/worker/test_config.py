@@ -45,6 +45,7 @@ def test_the_defaults_are_the_published_ones() -> None:
         "cancel_on_disconnect": False,
         "worker_startup_failure": "ignore",
         "debug": False,
+        "ssl_handshake_timeout": 10.0,
         "loop": "asyncio",
         "executor_threads_per_worker": 0,
         "access_log": True,

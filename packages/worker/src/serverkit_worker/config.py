@@ -230,6 +230,13 @@ class WorkerConfig:
         group="Application",
         text="Show tracebacks and hints to the client. Never where strangers can connect.",
     )
+    ssl_handshake_timeout: float = _setting(
+        10.0,
+        "TLS",
+        "How long the TLS handshake of a connection may take, from connecting.",
+        unit="seconds",
+        above=0,
+    )
     loop: Literal["asyncio", "uvloop", "auto"] = _setting(
         "asyncio",
         "Runtime",

@@ -25,6 +25,8 @@ LINGER_S: Final = 2.0
 # and where others go on, so that no client need find its connection closed in its hands.
 SHUTDOWN_GRACE_S: Final = 0.25
 RELOAD_GRACE_S: Final = 1.0
+# How long a TLS handshake may still take at the end of a server.
+HANDSHAKE_GRACE_S: Final = 1.0
 # How long a connection that is refused may still say something.
 REFUSAL_S: Final = 1.0
 
@@ -46,6 +48,7 @@ class Timeouts:
 
     Attributes:
         fresh_s: until the first byte of a connection's first request.
+        handshake_s: of TLS, from connecting until the first request may come.
         websocket_ping_interval_s: without the tick, as nobody is cut off by it.
         least_read_bytes: how much a client has to read in `write_s`.
     """
@@ -54,6 +57,7 @@ class Timeouts:
         "body_s",
         "fresh_s",
         "handler_s",
+        "handshake_s",
         "head_s",
         "keep_alive_s",
         "least_read_bytes",
@@ -74,6 +78,7 @@ class Timeouts:
             config.header_timeout,
             config.request_timeout,
             config.write_timeout,
+            config.ssl_handshake_timeout,
             config.websocket_handshake_timeout,
             config.websocket_close_timeout,
             config.websocket_ping_interval or NEVER,
@@ -84,6 +89,7 @@ class Timeouts:
         self.keep_alive_s = config.keep_alive_timeout + tick_s
         self.head_s = self.fresh_s = config.header_timeout + tick_s
         self.body_s = config.request_timeout + tick_s
+        self.handshake_s = config.ssl_handshake_timeout + tick_s
         self.write_s = config.write_timeout + tick_s
         self.handler_s = (
             NEVER if config.handler_timeout is None else config.handler_timeout + tick_s
@@ -106,6 +112,7 @@ class Timeouts:
         if reason == "shutdown":
             grace_s = SHUTDOWN_GRACE_S + self.tick_s
             self.fresh_s = min(self.fresh_s, grace_s)
+            self.handshake_s = min(self.handshake_s, HANDSHAKE_GRACE_S + self.tick_s)
         else:
             grace_s = RELOAD_GRACE_S + self.tick_s
         self.keep_alive_s = min(self.keep_alive_s, grace_s)
