@@ -41,6 +41,7 @@ def test_help_of_serve_has_headings_and_examples(run: Run) -> None:
         "Timeouts:",
         "Limits:",
         "Recycling:",
+        "WebSocket:",
         "TLS:",
         "Logging:",
         "Configuration:",

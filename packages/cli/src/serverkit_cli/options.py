@@ -19,12 +19,17 @@ FILES = "Configuration"
 _METAVARS = {  # by the last word of a name
     "bind": "ADDRESS",
     "certfile": "FILE",
+    "certs": "FILE",
+    "ciphers": "CIPHERS",
     "config": "FILE",
     "dir": "FOLDER",
     "file": "FILE",
+    "factory": "MODULE:FUNCTION",
     "host": "HOST",
     "keyfile": "FILE",
+    "password": "PASSWORD",
     "path": "PATH",
+    "sni": "NAME=FILE,FILE",
     "uds": "PATH",
 }
 

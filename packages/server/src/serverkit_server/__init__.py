@@ -9,6 +9,7 @@ from serverkit_server.errors import (
     ServerError,
     ShutdownError,
     StartupError,
+    TLSSetupError,
     WorkerRestartLimitError,
 )
 from serverkit_server.run import run
@@ -24,6 +25,7 @@ __all__ = (
     "ServerError",
     "ShutdownError",
     "StartupError",
+    "TLSSetupError",
     "WorkerRestartLimitError",
     "__version__",
     "run",

@@ -12,6 +12,7 @@ Rules:
 
 import contextlib
 import errno
+import itertools
 import os
 import socket
 from collections.abc import Iterable
@@ -26,7 +27,12 @@ from serverkit_server.address import (
     UnixAddress,
 )
 from serverkit_server.errors import BindError
-from serverkit_server.inherited_sockets import InheritedSockets, duplicate, unix_address
+from serverkit_server.inherited_sockets import (
+    Inherited,
+    InheritedSockets,
+    duplicate,
+    unix_address,
+)
 from serverkit_server.port_holder import find_port_holder
 from serverkit_server.unix_socket import FileIdentity, bind_unix_socket, remove_unix_socket
 
@@ -39,17 +45,23 @@ _FREE_PORT_ATTEMPTS = 16
 class Listeners:
     """The listening sockets of a server, from first to last.
 
+    Args:
+        scheme: of the URLs: http or https.
+
     Attributes:
-        sockets: open, bound and listening, in the order asked for.
+        sockets: open, bound and listening, in the order asked for; those that redirect come last.
         bound_addrs: for each of them its host and port, or its path and 0.
+        redirecting: which of them, counted from 0, only send clients on to the others.
 
     Threads: the one that opened them; `close` and `remove_paths` may be called from any, also
     twice.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, scheme: str = "http") -> None:
         self.sockets: list[socket.socket] = []
         self.bound_addrs: list[tuple[str, int]] = []
+        self.redirecting: frozenset[int] = frozenset()
+        self._scheme = scheme
         self._addresses: list[str] = []
         self._paths: list[tuple[str, FileIdentity]] = []
 
@@ -66,13 +78,24 @@ class Listeners:
 
     @property
     def urls(self) -> list[str]:
-        """Where clients find the server: `http://host:port`, or `unix:path`."""
-        return [
-            f"http://{TCPAddress(host, port)}"
-            if listener.family != socket.AF_UNIX
-            else f"unix:{host}"
-            for listener, (host, port) in zip(self.sockets, self.bound_addrs, strict=True)
-        ]
+        """Where clients find the server: `http://host:port`, `https://...`, or `unix:path`."""
+        indexes = range(len(self.sockets))
+        return [self._url(each, self._scheme) for each in indexes if each not in self.redirecting]
+
+    @property
+    def redirect_urls(self) -> list[str]:
+        """Where clients are only sent on to another URL."""
+        return [self._url(each, "http") for each in sorted(self.redirecting)]
+
+    @property
+    def first_port(self) -> int | None:
+        """The port of the first socket that has one and does not redirect; None: none has."""
+        ports = (
+            port
+            for index, (_, port) in enumerate(self.bound_addrs)
+            if port and index not in self.redirecting
+        )
+        return next(ports, None)
 
     @property
     def by_address(self) -> list[tuple[str, int]]:
@@ -102,6 +125,10 @@ class Listeners:
         if unix_file:
             self._paths.append(unix_file)
 
+    def redirect_from(self, start: int) -> None:
+        """Take note that all sockets from one on, counted from 0, redirect."""
+        self.redirecting = frozenset(range(start, len(self.sockets)))
+
     def leave_paths(self) -> None:
         """Leave the files of unix sockets to the process that has taken them over."""
         self._paths.clear()
@@ -118,6 +145,12 @@ class Listeners:
             with contextlib.suppress(OSError):
                 listener.close()
 
+    def _url(self, index: int, scheme: str) -> str:
+        host, port = self.bound_addrs[index]
+        if self.sockets[index].family == socket.AF_UNIX:
+            return f"unix:{host}"
+        return f"{scheme}://{TCPAddress(host, port)}"
+
 
 def open_listeners(
     addresses: Iterable[Address],
@@ -125,11 +158,15 @@ def open_listeners(
     backlog: int,
     unix_mode: int,
     inherited: InheritedSockets | None = None,
+    redirects: Iterable[Address] = (),
+    scheme: str = "http",
 ) -> Listeners:
     """Bind all the addresses and listen.
 
     Args:
         addresses: what to listen on; what stands there twice is bound once.
+        redirects: what else to listen on, for clients that are sent on.
+        scheme: of the URLs of `addresses`: http or https.
         backlog: how many connections may wait to be accepted.
         unix_mode: the permissions of unix sockets.
         inherited: what was passed on to this process; what is not asked for is closed.
@@ -138,22 +175,18 @@ def open_listeners(
         BindError: one of them cannot be bound. Then none is.
     """
     inherited = inherited or InheritedSockets()
-    opening = _Opening(inherited, backlog, unix_mode)
+    opening = _Opening(inherited, backlog, unix_mode, scheme)
+    redirects = list(dict.fromkeys(redirects))
     try:
+        opening.reserve(redirects)
         for address in dict.fromkeys(addresses):
-            match address:
-                case TCPAddress():
-                    opening.open_tcp(address)
-                case UnixAddress():
-                    opening.open_unix(address)
-                case InheritedSocket():
-                    listener = inherited.take(str(address)) or duplicate(address.descriptor)
-                    opening.listeners.add(listener, str(address), None)
-                case SystemdSocket():
-                    for each in inherited.take_systemd(address.name):
-                        opening.listeners.add(each.socket, each.address, None)
+            opening.open(address)
+        count = len(opening.listeners.sockets)
+        for address in redirects:
+            opening.open(address)
+        opening.listeners.redirect_from(count)
     except BaseException:
-        opening.listeners.close()
+        opening.close()
         raise
     finally:
         inherited.close_rest()
@@ -166,12 +199,41 @@ class _Opening:
     Owner: `open_listeners`.
     """
 
-    def __init__(self, inherited: InheritedSockets, backlog: int, unix_mode: int) -> None:
-        self.listeners = Listeners()
+    def __init__(
+        self, inherited: InheritedSockets, backlog: int, unix_mode: int, scheme: str
+    ) -> None:
+        self.listeners = Listeners(scheme)
+        self._reserved: dict[str, list[Inherited]] = {}
         self._inherited = inherited
         self._backlog = backlog
         self._unix_mode = unix_mode
         self._taken: set[_SocketAddress] = set()
+
+    def reserve(self, addresses: Iterable[Address]) -> None:
+        """Take the sockets of systemd that have one of these names, before all others are taken."""
+        for each in addresses:
+            if isinstance(each, SystemdSocket) and each.name:
+                self._reserved[each.name] = self._inherited.take_systemd(each.name)
+
+    def open(self, address: Address) -> None:
+        match address:
+            case TCPAddress():
+                self.open_tcp(address)
+            case UnixAddress():
+                self.open_unix(address)
+            case InheritedSocket():
+                listener = self._inherited.take(str(address)) or duplicate(address.descriptor)
+                self.listeners.add(listener, str(address), None)
+            case SystemdSocket():
+                found = self._reserved.pop(address.name, None)
+                for each in found or self._inherited.take_systemd(address.name):
+                    self.listeners.add(each.socket, each.address, None)
+
+    def close(self) -> None:
+        """Close everything again."""
+        self.listeners.close()
+        for each in itertools.chain.from_iterable(self._reserved.values()):
+            each.socket.close()
 
     def open_unix(self, address: UnixAddress) -> None:
         path = address.path

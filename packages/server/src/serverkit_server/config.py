@@ -42,10 +42,11 @@ class ServerConfig(Settings):
         self.worker_config()  # which judges the settings of worker and protocol
         check_settings(self)
         check_together(self)
-        try:
-            self.addresses()
-        except ValueError as error:
-            raise ValueError(f"bind: {error}") from None
+        own = _judged("bind", self.addresses)
+        redirecting = _judged("redirect_bind", self.redirect_addresses)
+        twice = [str(each) for each in redirecting if each in own and not str(each).endswith(":0")]
+        if twice:
+            raise ValueError(f"redirect_bind must not have {twice[0]}, where TLS is spoken")
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, object]) -> Self:
@@ -72,6 +73,10 @@ class ServerConfig(Settings):
         if self.fd is not None:
             found.append(InheritedSocket(self.fd))
         return tuple(found) or (TCPAddress(self.host, self.port),)
+
+    def redirect_addresses(self) -> tuple[Address, ...]:
+        """Where to listen without TLS, to send clients on."""
+        return tuple(parse_address(text) for text in self.redirect_bind)
 
     @property
     def says_where(self) -> bool:
@@ -111,3 +116,11 @@ class ServerConfig(Settings):
             worker_max_rss=self.worker_max_rss,
             recycle_jitter=self.recycle_jitter,
         )
+
+
+def _judged(name: str, read: Callable[[], tuple[Address, ...]]) -> tuple[Address, ...]:
+    """Read addresses, and name the setting where one is wrong."""
+    try:
+        return read()
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None

@@ -5,7 +5,8 @@ ServerError                      the server ends with exit_code
 │   ├── AppImportError           the application cannot be found, imported or called
 │   ├── BindError                an address cannot be listened on
 │   ├── LifespanError            the application refused or failed to start
-│   └── LogSetupError            the logging configuration cannot be applied
+│   ├── LogSetupError            the logging configuration cannot be applied
+│   └── TLSSetupError            a certificate, its key, or what goes with them cannot be used
 └── ShutdownError                it has served, and did not come to a clean end
     └── WorkerRestartLimitError  a worker crashed again and again
 """
@@ -75,6 +76,12 @@ class LogSetupError(StartupError):
     """The logging configuration cannot be read or applied."""
 
     code = "SERVERKIT_LOG_SETUP_FAILED"
+
+
+class TLSSetupError(StartupError):
+    """A certificate, its key, or another setting of TLS cannot be used."""
+
+    code = "SERVERKIT_TLS_SETUP_FAILED"
 
 
 class ShutdownError(ServerError):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import StartupError
 from serverkit_server.log_setup import is_left_to_user, resolve_log_format
+from serverkit_server.served_tls import Redirect, ServedTLS
 from serverkit_supervisor import WorkerContext
 from serverkit_worker.access_log import AccessLog, LoggerAccessLog, StreamAccessLog
 from serverkit_worker.asgi import ASGIApp
@@ -26,6 +27,7 @@ def make_worker(
     *,
     access_log: AccessLog | None,
     lifecycle_collector: LifecycleCollector | None,
+    tls: ServedTLS | None = None,
 ) -> Worker:
     """Make one worker of a server.
 
@@ -36,12 +38,14 @@ def make_worker(
             that it does.
         access_log: gets a line for each request; None: nobody does.
         lifecycle_collector: is told of connections and requests; None: what the settings say.
+        tls: its certificates; None: it speaks without TLS.
     """
     if lifecycle_collector is None and config.lifecycle_logging:
         lifecycle_collector = LoggingCollector(
             slow_threshold_s=config.log_slow_requests_threshold,
             log_format=resolve_log_format(config.log_format),
         )
+    redirect = tls.redirect if tls is not None else Redirect()
     return Worker(
         config.worker_config(),
         app,
@@ -55,6 +59,9 @@ def make_worker(
         alive_interval=context.alive_interval,
         recycle=context.recycle,
         generation=context.generation,
+        ssl_context=tls.certificates if tls is not None else None,
+        redirect_listeners=redirect.listeners,
+        redirect_port=redirect.port,
     )
 
 

@@ -8,14 +8,16 @@ Rules:
 import contextlib
 import functools
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from serverkit_server.app_import import check_app, import_app
+from serverkit_server.certificate_store import CertificateStore
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import StartupError
 from serverkit_server.import_timeout import bounded_import
 from serverkit_server.log_setup import configured_logging
 from serverkit_server.reimport import without_stale_bytecode
+from serverkit_server.served_tls import Redirect, ServedTLS
 from serverkit_server.supervised_worker import SupervisedWorker
 from serverkit_supervisor import WorkerContext
 from serverkit_worker.asgi import ASGIApp
@@ -44,11 +46,13 @@ class ProcessWorkerFactory:
         config: of the server.
         app: the name of the application, or the application where it can be pickled.
         lifecycle_collector: is told of connections and requests; each process has its own copy.
+        redirect: where clients without TLS are sent on.
     """
 
     config: ServerConfig
     app: ASGIApp | str
     lifecycle_collector: LifecycleCollector | None
+    redirect: Redirect = field(default_factory=Redirect)
 
     def __call__(self, context: WorkerContext) -> ProcessWorker:
         """Make the worker."""
@@ -58,7 +62,18 @@ class ProcessWorkerFactory:
             functools.partial(self.load_app, is_reload=context.generation > 0),
             lifecycle_collector=self.lifecycle_collector,
             has_own_lifespan=True,
+            load_tls=self.load_tls,
         )
+
+    def load_tls(self) -> ServedTLS | None:
+        """Load the certificates that the settings name; None: there is no TLS.
+
+        Raises:
+            TLSSetupError: they cannot be used.
+        """
+        if not self.config.has_tls:
+            return None
+        return ServedTLS(certificates=CertificateStore(self.config), redirect=self.redirect)
 
     def load_app(self, *, is_reload: bool) -> ASGIApp:
         """Import the application, or take it as it came.
@@ -102,6 +117,12 @@ class ProcessWorkerFactory:
             "The filter of the access log cannot be passed to a process",
             "Make it a function at the top level of a module, which a process can import.",
             setting="access_log_filter",
+        )
+        _check_travels(
+            self.config.ssl_context_factory,
+            "The function that makes the context of TLS cannot be passed to a process",
+            "Give its name instead, as module:function.",
+            setting="ssl_context_factory",
         )
         _check_travels(
             self.config,

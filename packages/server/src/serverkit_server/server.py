@@ -23,6 +23,7 @@ from serverkit_server.import_timeout import bounded_import
 from serverkit_server.log_files import reopen_log_files
 from serverkit_server.log_setup import configured_logging, resolve_log_format
 from serverkit_server.reload_watch import ReloadWatcher
+from serverkit_server.served_tls import ServedTLS, load_certificates
 from serverkit_server.service import Service
 from serverkit_server.serving import Serving
 from serverkit_server.signal_wakeup import woken_by_signals
@@ -43,6 +44,7 @@ class _Prepared(NamedTuple):
     plan: WorkerPlan
     app: ASGIApp | str  # the name where each worker imports it
     listeners: Listeners
+    tls: ServedTLS | None  # None also where each process loads it
     service: Service
     watcher: ReloadWatcher
 
@@ -115,7 +117,7 @@ class Server:
 
     @property
     def url(self) -> str | None:
-        """Where the first socket is found: `http://host:port`, or `unix:path`."""
+        """Where the first socket is found: `http://host:port`, `https://...`, or `unix:path`."""
         listeners = self._listeners
         return listeners.urls[0] if listeners else None
 
@@ -298,6 +300,7 @@ class Server:
                 lifecycle_collector=self._collector,
                 on_ready=on_ready,
                 on_event=prepared.service.hear,
+                tls=prepared.tls,
             )
         if isinstance(app, str):
             raise AssertionError("a single worker is given what is imported")  # noqa: TRY004
@@ -308,6 +311,7 @@ class Server:
             lifecycle_collector=self._collector,
             on_ready=on_ready,
             on_event=prepared.service.hear,
+            tls=prepared.tls,
         )
 
     @contextlib.contextmanager
@@ -324,13 +328,15 @@ class Server:
             )
             service = stack.enter_context(Service(config, self))
             plan, app = self._load_app(plan_workers(config))
+            certificates = load_certificates(config, plan)
             if install_signals:
                 app_lives_here = plan.place != "process"
                 stack.enter_context(service.signals(app_lives_here=app_lives_here))
             listeners = stack.enter_context(service.open_listeners())
             self._listeners, self._plan, self._service = listeners, plan, service
             stack.callback(self._forget_listeners)
-            yield _Prepared(plan, app, listeners, service, watcher)
+            tls = ServedTLS.of(certificates, config, listeners)
+            yield _Prepared(plan, app, listeners, tls, service, watcher)
 
     def _load_app(self, plan: WorkerPlan) -> tuple[WorkerPlan, ASGIApp | str]:
         """Import the application, unless each worker does; and look at the plan again."""

@@ -121,6 +121,8 @@ class Service:
             backlog=config.backlog,
             unix_mode=config.uds_permissions,
             inherited=self._inherited,
+            redirects=config.redirect_addresses(),
+            scheme="https" if config.has_tls else "http",
         )
         return self._listeners
 

@@ -17,6 +17,7 @@ from serverkit_server.errors import ServerError, ShutdownError, StartupError
 from serverkit_server.factory import OpenAccessLog, make_worker, open_access_log
 from serverkit_server.lifespan import Lifespan
 from serverkit_server.log_files import reopen_log_files
+from serverkit_server.served_tls import ServedTLS
 from serverkit_supervisor import WorkerContext
 from serverkit_worker import hooks
 from serverkit_worker.access_log import AccessLog
@@ -108,11 +109,12 @@ class Session:
             log.reopen()
         reopen_log_files()
 
-    async def run(self, app: ASGIApp) -> None:
+    async def run(self, app: ASGIApp, tls: ServedTLS | None = None) -> None:
         """Serve until asked to end; return when everything has come to its end.
 
         Args:
             app: what is served.
+            tls: the certificates; None: it is served without TLS.
 
         Raises:
             StartupError: the application or the worker did not start.
@@ -127,10 +129,14 @@ class Session:
                 if self._wanted:
                     self._is_asked.set()
             self._access_log = opened
-            await self._live(app, opened.log, self._is_asked)
+            await self._live(app, opened.log, self._is_asked, tls)
 
     async def _live(
-        self, app: ASGIApp, access_log: AccessLog | None, is_asked: asyncio.Event
+        self,
+        app: ASGIApp,
+        access_log: AccessLog | None,
+        is_asked: asyncio.Event,
+        tls: ServedTLS | None,
     ) -> None:
         lifespan = Lifespan.of(self._config, app) if self.state is None else None
         if lifespan and not await lifespan.startup_unless(is_asked):
@@ -141,6 +147,7 @@ class Session:
             dataclasses.replace(self._context, ready=self._note_ready),
             access_log=access_log,
             lifecycle_collector=self._collector,
+            tls=tls,
         )
         worker.set_lifespan_state(lifespan.state if lifespan else self.state or {})
         try:

@@ -9,7 +9,11 @@ from serverkit_worker.config import WorkerConfig
 def setting[T](default: T, group: str, text: str, **traits: object) -> T:
     """Declare a field of the server's own; see `Settings` for the traits."""
     # A dataclass wants the field object, type checkers want what an instance will hold.
-    declared: T = field(default=default, metadata={"help": text, "group": group, **traits})
+    declared: T = field(
+        default=default,
+        metadata={"help": text, "group": group, **traits},
+        repr=not traits.get("secret", False),
+    )
     return declared
 
 

@@ -1,6 +1,7 @@
 """Judges what depends on more than one setting, and refuses what is not there yet."""
 
 from serverkit_server.settings import Settings
+from serverkit_server.tls_rules import check_tls
 
 
 def check_together(settings: Settings) -> None:
@@ -16,12 +17,7 @@ def check_together(settings: Settings) -> None:
     if settings.access_log_filter is not None and not callable(settings.access_log_filter):
         raise ValueError(f"access_log_filter must be callable, not {settings.access_log_filter!r}")
     _check_workers(settings)
-    for name in ("ssl_certfile", "ssl_keyfile"):
-        if getattr(settings, name) is not None:
-            raise ValueError(
-                f"{name} cannot be used: TLS is not available yet; "
-                "put a proxy that speaks TLS in front of the server for now"
-            )
+    check_tls(settings)
 
 
 def _check_workers(settings: Settings) -> None:

@@ -21,8 +21,8 @@ class Settings(TLSSettings):
     """The fields of `ServerConfig`, which judges them.
 
     The metadata of each field holds `help` and `group`; where they apply `unit`, the bounds
-    `above`, `at_least`, `at_most` and `choices`, `base` (8: written in octal), and `code_only`
-    for what can be said in Python alone.
+    `above`, `at_least`, `at_most` and `choices`, `base` (8: written in octal), `code_only`
+    for what can be said in Python alone, and `secret` for what is shown to nobody.
 
     Threads: any; it never changes.
     """

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 from serverkit_server.bind import Listeners
 from serverkit_server.config import ServerConfig
+from serverkit_server.errors import TLSSetupError
+from serverkit_server.served_tls import ServedTLS
 from serverkit_server.session import Session
 from serverkit_supervisor import SupervisorEvent, WorkerContext
 from serverkit_worker.asgi import ASGIApp
@@ -25,6 +27,7 @@ class Single:
         lifecycle_collector: is told of connections and requests.
         on_ready: called once, by the loop, when requests are answered.
         on_event: is told that a reload failed.
+        tls: the certificates; None: it is served without TLS.
 
     Threads: `run` by that of the loop; everything else by any.
     """
@@ -38,7 +41,9 @@ class Single:
         lifecycle_collector: LifecycleCollector | None,
         on_ready: Callable[[], None],
         on_event: Callable[[SupervisorEvent], None],
+        tls: ServedTLS | None = None,
     ) -> None:
+        self._tls = tls
         self._on_event = on_event
         self._is_stop_wanted = False
         self._gate = LoopGate()
@@ -61,7 +66,7 @@ class Single:
         with self._gate.open(asyncio.get_running_loop()):
             if self._is_stop_wanted:
                 self._session.shutdown()
-            await self._session.run(self._app)
+            await self._session.run(self._app, self._tls)
 
     def shutdown(self) -> None:
         """Let requests in flight finish, then end. Returns at once; may be repeated.
@@ -84,8 +89,10 @@ class Single:
         self._session.reopen_logs()
 
     def graceful_reload(self) -> None:
-        """Say that there is nobody who could replace the worker."""
+        """Load the certificates anew; and say that nobody could replace the worker."""
         self._on_event(SupervisorEvent(kind="reloading"))
+        if self._tls is not None:
+            _reload(self._tls)
         _refuse("A reload")
         self._on_event(SupervisorEvent(kind="reload_failed"))
 
@@ -99,6 +106,15 @@ class Single:
 
     def kill_all(self) -> None:
         """Do nothing: there is no process but the server."""
+
+
+def _reload(tls: ServedTLS) -> None:
+    try:
+        tls.certificates.reload()
+    except TLSSetupError as error:
+        _LOG.error("The certificates cannot be loaded anew, those before serve on: %s", error)
+    else:
+        _LOG.info("The certificates are loaded anew, for new connections.")
 
 
 def _refuse(what: str) -> None:

@@ -24,6 +24,7 @@ from serverkit_server.errors import (
     WorkerRestartLimitError,
 )
 from serverkit_server.process_worker import ProcessWorkerFactory
+from serverkit_server.served_tls import Redirect, ServedTLS
 from serverkit_server.thread_generation import ThreadGenerations
 from serverkit_server.worker_plan import WorkerPlan
 from serverkit_supervisor import (
@@ -55,6 +56,7 @@ class Supervised:
         lifecycle_collector: is told of connections and requests.
         on_ready: called once, by the loop, when requests are answered.
         on_event: is told what happens to the workers, by the supervisor's thread.
+        tls: the certificates of threads; processes load them for themselves.
 
     Threads: `run` by that of the loop; everything else by any, at any time.
     """
@@ -70,7 +72,9 @@ class Supervised:
         lifecycle_collector: LifecycleCollector | None,
         on_ready: Callable[[], None],
         on_event: Callable[[SupervisorEvent], None],
+        tls: ServedTLS | None = None,
     ) -> None:
+        self._tls = tls
         self._on_event = on_event
         self._config = config
         self._plan = plan
@@ -171,6 +175,7 @@ class Supervised:
                 config=self._config,
                 app=self._name or self._app,
                 lifecycle_collector=self._collector,
+                redirect=Redirect.of(self._config, self._listeners),
             )
             factory.check_travels()
             return Generation(factory=factory)
@@ -182,6 +187,7 @@ class Supervised:
             self._name,
             lifecycle_collector=self._collector,
             gate=self._gate,
+            tls=self._tls,
         )
         return await self._generations.start(stop)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import ShutdownError
+from serverkit_server.served_tls import ServedTLS
 from serverkit_server.session import Session
 from serverkit_supervisor import WorkerContext
 from serverkit_worker.asgi import ASGIApp
@@ -25,6 +26,7 @@ class SupervisedWorker:
         context: its place among the workers.
         load_app: gives the application; called by `run`, before there is a loop.
         lifecycle_collector: is told of connections and requests.
+        load_tls: gives the certificates, or None; called by `run` after that.
         has_own_lifespan: the application is started and stopped on the loop of this worker;
             otherwise somebody else has started it, and gives the state.
 
@@ -39,8 +41,10 @@ class SupervisedWorker:
         *,
         lifecycle_collector: LifecycleCollector | None,
         has_own_lifespan: bool,
+        load_tls: Callable[[], ServedTLS | None] = lambda: None,
     ) -> None:
         self.config = config
+        self._load_tls = load_tls
         self._context = context
         self._load_app = load_app
         self._has_own_lifespan = has_own_lifespan
@@ -62,11 +66,11 @@ class SupervisedWorker:
         """
         if self.config.cpu_affinity:
             _pin(self._context.worker_id)
-        app = self._load_app()
+        app, tls = self._load_app(), self._load_tls()
         # Several servers of one process may have workers of the same number.
         executor_name = f"serverkit-{self._context.worker_id}-{id(self):x}-exec"
         run_in_own_loop(
-            self._session.run(app),
+            self._session.run(app, tls),
             loop=self.config.loop,
             executor_threads=self.config.executor_threads_per_worker,
             executor_name=executor_name,

@@ -26,6 +26,7 @@ from serverkit_server.config import ServerConfig
 from serverkit_server.errors import ServerError
 from serverkit_server.lifespan import Lifespan
 from serverkit_server.reimport_attempt import ReimportAttempt
+from serverkit_server.served_tls import ServedTLS
 from serverkit_server.supervised_worker import SupervisedWorker
 from serverkit_supervisor import Generation, ReloadFailed, WorkerContext
 from serverkit_worker.asgi import ASGIApp
@@ -44,12 +45,14 @@ class ThreadWorkerFactory:
         app: what they serve.
         lifecycle_collector: is told of connections and requests, by all of them.
         keep: is given each worker that is made.
+        tls: the certificates, shared as well; None: there is no TLS.
     """
 
     config: ServerConfig
     app: ASGIApp
     lifecycle_collector: LifecycleCollector | None
     keep: Callable[[SupervisedWorker], None]
+    tls: ServedTLS | None = None
 
     def __call__(self, context: WorkerContext) -> SupervisedWorker:
         """Make a worker."""
@@ -59,6 +62,7 @@ class ThreadWorkerFactory:
             lambda: self.app,
             lifecycle_collector=self.lifecycle_collector,
             has_own_lifespan=self.config.lifespan_scope == "worker",
+            load_tls=lambda: self.tls,
         )
         self.keep(worker)
         return worker
@@ -73,6 +77,7 @@ class ThreadGenerations:
         name: what it is imported by; None: it was given as an object.
         lifecycle_collector: is told of connections and requests.
         gate: to the main loop, on which applications start and stop.
+        tls: the certificates; None: there is no TLS.
 
     Owner: the supervised server. Threads: coroutines by that of the main loop; `renew` and what it
     gives by those of the supervisor, one at a time; the rest by any.
@@ -86,7 +91,9 @@ class ThreadGenerations:
         *,
         lifecycle_collector: LifecycleCollector | None,
         gate: LoopGate,
+        tls: ServedTLS | None = None,
     ) -> None:
+        self._tls = tls
         self._config = config
         self._name = name
         self._collector = lifecycle_collector
@@ -116,6 +123,7 @@ class ThreadGenerations:
             ReloadFailed: it has no name to be imported by, or this attempt was given up meanwhile.
             AppImportError: it cannot be imported.
             LifespanError: it does not start.
+            TLSSetupError: the certificates cannot be loaded anew.
 
         Threads: not that of the main loop.
         """
@@ -134,6 +142,8 @@ class ThreadGenerations:
             self._attempt = attempt
         try:
             life = _Life.of(self._config, attempt.import_anew())
+            if self._tls is not None:
+                self._tls.certificates.reload()
             if life.lifespan:
                 attempt.wait_for(self._submit(life.lifespan.startup()))
         except BaseException:
@@ -186,6 +196,7 @@ class ThreadGenerations:
                 app=life.app,
                 lifecycle_collector=self._collector,
                 keep=self._keep,
+                tls=self._tls,
             ),
             state=life.lifespan.state if life.lifespan else None,
             retire=functools.partial(self._retire, life),
