@@ -2,16 +2,13 @@
 
 from serverkit_proto.errors import LocalProtocolError
 from serverkit_proto.http1_states import ALLOWED, Action, Reading, Writing
+from serverkit_proto.outgoing import LARGE, join_small
 from serverkit_proto.response import (
     UNDECLARED,
     Fields,
     InformationalHead,
     ResponseHead,
 )
-
-LARGE = 65_536
-"""From this size in bytes on, a buffer is handed on as it is instead of being joined."""
-
 
 # Looked up for every response: as globals in half the time.
 _COMPLETE, _HEAD, _IDLE = Reading.COMPLETE, Reading.HEAD, Writing.IDLE
@@ -228,7 +225,7 @@ class ResponseWriter:
         """Take the bytes to write now, in order: small ones joined, large ones not copied."""
         out = self._out
         self._out = []
-        return out if len(out) < 2 else _join_small(out)
+        return out if len(out) < 2 else join_small(out)
 
     # What a caller sees.
 
@@ -308,19 +305,3 @@ def _too_long(declared: int | None) -> LocalProtocolError:
     return LocalProtocolError(
         f"the body is longer than the declared Content-Length{of}", "SERVERKIT_APP_BODY_TOO_LONG"
     )
-
-
-def _join_small(buffers: list[bytes]) -> list[bytes]:
-    joined: list[bytes] = []
-    small: list[bytes] = []
-    for buffer in buffers:
-        if len(buffer) < LARGE:
-            small.append(buffer)
-            continue
-        if small:
-            joined.append(b"".join(small))
-            small = []
-        joined.append(buffer)
-    if small:
-        joined.append(b"".join(small))
-    return joined

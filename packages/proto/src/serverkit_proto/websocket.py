@@ -1,35 +1,32 @@
 """One WebSocket after its handshake: bytes in, events out; messages in, bytes out."""
 
-from collections import deque
 from typing import NamedTuple
 
 from serverkit_proto.config import ProtoConfig
-from serverkit_proto.errors import LocalProtocolError, WebSocketError
-from serverkit_proto.websocket_deflate import (
-    SMALLEST_DEFLATED,
-    DeflateParameters,
-    Deflater,
-    Inflater,
-)
-from serverkit_proto.websocket_states import TRANSITIONS, Action, Event, State
-from serverkit_proto.websocket_wsproto import Close, DataPiece, FrameReader, Ping
+from serverkit_proto.errors import WebSocketError
+from serverkit_proto.websocket_deflate import DeflateParameters, Deflater, Inflater
+from serverkit_proto.websocket_masking import unmask
+from serverkit_proto.websocket_pieces import PartialFrame, not_utf8
+from serverkit_proto.websocket_states import Event
+from serverkit_proto.websocket_writer import MAX_CONTROL_SIZE, MessageWriter
+from serverkit_proto.websocket_wsproto import Close, FrameReader, Message, Ping, Pong
 
-LARGE = 65_536
-"""From this size in bytes on, a payload is handed on as it is instead of being joined."""
-MAX_PONGS = 64
-"""So many pongs wait to be sent; beyond that only the latest pings are answered."""
-MAX_REASON_SIZE = 123
-"""Largest reason of a close frame in bytes."""
-MAX_CONTROL_SIZE = 125
-MAX_PIECES = 1_024
-"""So many pieces of a message are kept apart, before they are put together."""
+MAX_REST = 4_096
+"""Above this size in bytes, what waits is not copied when more comes."""
 
 _MASKED = 0x80
-_FORBIDDEN_CODES = frozenset({1004, 1005, 1006, 1015})
-_NO_CODE = 1005
-_TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
+_SIZE = 0x7F
+_OPCODE = 0x0F
 _RSV1 = 0x40
-_OPEN = State.OPEN
+_TEXT, _BINARY, _PING, _PONG = 0x81, 0x82, 0x89, 0x8A  # first bytes, with FIN
+_PLAIN = frozenset({_TEXT, _BINARY})
+_DEFLATED = frozenset({_TEXT | _RSV1, _BINARY | _RSV1})
+_CONTROL = frozenset({_PING, _PONG})
+_SMALL, _MEDIUM = 6, 8  # sizes of the header of a masked frame; the third is 14
+_HUGE = 1 << 63
+type _Header = tuple[int, int, int, bytes]
+"""The first byte, where the payload begins, its length, the key or nothing."""
+_new = tuple.__new__  # makes a named tuple in a third of the time of its own constructor
 
 
 class MessageReceived(NamedTuple):
@@ -56,7 +53,7 @@ class CloseReceived(NamedTuple):
 type WebSocketEvent = MessageReceived | PongReceived | CloseReceived
 
 
-class WebSocket:
+class WebSocket(MessageWriter):
     """The server's side of a WebSocket.
 
     The order of steps is always: receive_data, next_event until it gives None, data_to_send.
@@ -70,25 +67,58 @@ class WebSocket:
     Source: RFC 6455 sections 5 to 7, RFC 7692 section 7.
     """
 
-    def __init__(self, config: ProtoConfig, deflate: DeflateParameters | None) -> None:
-        inflater = None
-        self._deflater = None
+    __slots__ = (
+        "_at_start",
+        "_buffer",
+        "_config",
+        "_fast",
+        "_frame_left",
+        "_inflater",
+        "_is_reading",
+        "_partial",
+        "_plain_size",
+        "_position",
+        "_reader",
+    )
+
+    def __init__(
+        self, config: ProtoConfig, deflate: DeflateParameters | None, *, _fast: bool = True
+    ) -> None:
+        super().__init__(None if deflate is None else Deflater(deflate))
+        self._config = config
+        self._inflater: Inflater | None = None
         if deflate is not None:
-            inflater = Inflater(deflate, config.websocket_max_message_size)
-            self._deflater = Deflater(deflate)
-        self._reader = FrameReader(config, inflater)
-        self._state = State.OPEN
-        self._buffer = b""
-        self._frame_left = 0  # bytes of a frame that is read by wsproto in pieces
-        self._pieces: list[str | bytes] = []
-        self._out: list[bytes] = []
-        self._pongs: deque[bytes] = deque(maxlen=MAX_PONGS)
+            self._inflater = Inflater(deflate, config.websocket_max_message_size)
+        self._is_reading = True
+        # What is received and not taken. Empty, then the position is 0.
+        self._buffer: bytes | bytearray = b""
+        self._position = 0
+        self._fast = _fast  # False: every frame goes through wsproto, to compare with
+        self._at_start = _fast  # a frame begins at the position, and no message is under way
+        self._plain_size = min(MAX_CONTROL_SIZE, config.websocket_max_message_size)
+        self._partial: PartialFrame | None = None
+        self._reader: FrameReader | None = None  # most WebSockets need it at their end only
+        self._frame_left = 0  # bytes of a frame that the reader is to have
 
     # What comes in.
 
     def receive_data(self, data: bytes) -> None:
         """Take what was read. Only buffers it; how much may wait is the caller's to bound."""
-        if self._state is State.OPEN or self._state is State.CLOSING:
+        if not self._is_reading:
+            return
+        buffer = self._buffer
+        if not buffer:
+            self._buffer = data
+        elif isinstance(buffer, bytearray):
+            del buffer[: self._position]
+            self._position = 0
+            buffer += data
+        elif len(buffer) - self._position <= MAX_REST:
+            self._buffer = buffer[self._position :] + data
+            self._position = 0
+        else:
+            self._buffer = bytearray(memoryview(buffer)[self._position :])
+            self._position = 0
             self._buffer += data
 
     def next_event(self) -> WebSocketEvent | None:
@@ -103,201 +133,175 @@ class WebSocket:
             WebSocketError: The peer broke the protocol. The close frame that tells it is queued;
                 nothing is read any more.
         """
+        buffer = self._buffer
+        if not buffer:
+            return None
+        position = self._position
+        start = position + 6
+        size = len(buffer)
+        if self._at_start and start <= size:
+            # A small message in one frame, the most common: all in one function.
+            first = buffer[position]
+            end = start + buffer[position + 1] - _MASKED
+            if start <= end <= size and end - start <= self._plain_size and (first in _PLAIN):
+                data = unmask(buffer[start:end], buffer[position + 2 : start])
+                if end == size:
+                    self._buffer = b""
+                    self._position = 0
+                else:
+                    self._position = end
+                if first == _BINARY:
+                    return _new(MessageReceived, (data,))
+                try:
+                    return _new(MessageReceived, (data.decode(),))
+                except UnicodeDecodeError:
+                    raise self._fail(not_utf8()) from None
         try:
             return self._next_event()
         except WebSocketError as error:
             raise self._fail(error) from None
 
     def _next_event(self) -> WebSocketEvent | None:
-        while self._buffer:
-            if not self._frame_left:
-                self._frame_left = self._frame_size()
-                if not self._frame_left:
+        """Give what came next, whatever it is."""
+        event: WebSocketEvent | None = None
+        while event is None and self._buffer:
+            if self._partial is not None:
+                event = self._go_on(self._partial)
+            elif self._frame_left:
+                event = self._read_by_wsproto()
+            else:
+                header = self._read_header()
+                if header is None:
                     return None
-            data = self._buffer[: self._frame_left]
-            self._buffer = self._buffer[len(data) :]
-            self._frame_left -= len(data)
-            frame = self._reader.read(data)
-            if frame is None:
-                continue
-            if isinstance(frame, DataPiece):
-                self._pieces.append(frame.data)
-                if frame.end:
-                    pieces, self._pieces = self._pieces, []
-                    texts = [piece for piece in pieces if isinstance(piece, str)]
-                    if texts:
-                        return MessageReceived("".join(texts))
-                    return MessageReceived(
-                        b"".join([piece for piece in pieces if isinstance(piece, bytes)])
-                    )
-            elif isinstance(frame, Ping):
-                self._pongs.append(frame.payload)
-            elif isinstance(frame, Close):
-                return self._receive_close(frame)
-            else:
-                return PongReceived(frame.payload)
-        return None
+                if self._is_plain(header):
+                    event = self._read_plain(header)
+                else:
+                    self._at_start = False
+                    self._frame_left = header[1] + header[2] - self._position
+        return event
 
-    def _frame_size(self) -> int:
-        """Give the size of the frame that the buffer begins with; 0 if it cannot be told yet."""
+    def _read_header(self) -> _Header | None:
+        """Read the header of a frame, if all of it is there."""
+        buffer, position = self._buffer, self._position
+        if len(buffer) - position < 2:
+            return None
+        first, second = buffer[position], buffer[position + 1]
+        length = second & _SIZE
+        start = position + 2
+        if length > MAX_CONTROL_SIZE:
+            size = 2 if length == 126 else 8
+            length = int.from_bytes(buffer[start : start + size])
+            start += size
+        key = start
+        if second & _MASKED:
+            start += 4
+        return None if start > len(buffer) else (first, start, length, bytes(buffer[key:start]))
+
+    def _is_plain(self, header: _Header) -> bool:
+        """Tell whether a frame can be read without wsproto: it has no surprises, and is right."""
+        first, start, length, mask = header
+        if not self._fast or not mask:
+            return False
+        size = start - self._position
+        if first in _CONTROL:
+            return size == _SMALL and start + length <= len(self._buffer)
+        if self._reader is not None and self._reader.in_message:
+            return False
+        if size != _SMALL and not (length > 125 if size == _MEDIUM else 65_535 < length < _HUGE):
+            return False
+        if first in _PLAIN:
+            return length <= self._config.websocket_max_message_size
+        return self._inflater is not None and first in _DEFLATED
+
+    def _read_plain(self, header: _Header) -> WebSocketEvent | None:
+        first, start, length, mask = header
         buffer = self._buffer
-        if len(buffer) < 2:
-            return 0
-        length = buffer[1] & 0x7F
-        extra = 2 if length == 126 else 8 if length == 127 else 0
-        header = 2 + extra + (4 if buffer[1] & _MASKED else 0)
-        if len(buffer) < header:
-            return 0
-        if extra:
-            length = int.from_bytes(buffer[2 : 2 + extra])
-        return header + length
+        end = start + length
+        is_text = first & _OPCODE == _TEXT & _OPCODE
+        if end > len(buffer):
+            inflater = self._inflater if first & _RSV1 else None
+            self._partial = PartialFrame(length, mask, text=is_text, inflater=inflater)
+            self._at_start = False
+            self._take(start)
+            return None
+        data = unmask(
+            memoryview(buffer)[start:end] if length > MAX_REST else buffer[start:end], mask
+        )
+        self._take(end)
+        if first == _PING:
+            self._answer_ping(data)
+            return None
+        if first == _PONG:
+            return PongReceived(data)
+        if first & _RSV1 and self._inflater is not None:
+            data = self._inflater.inflate(data, end=True)
+        if not is_text:
+            return MessageReceived(data)
+        try:
+            return MessageReceived(data.decode())
+        except UnicodeDecodeError:
+            raise not_utf8() from None
 
-    # What goes out.
+    def _go_on(self, partial: PartialFrame) -> MessageReceived | None:
+        """Read more of a plain frame of which part has come."""
+        position = self._position
+        end = min(position + partial.left, len(self._buffer))
+        message = partial.feed(memoryview(self._buffer)[position:end])
+        self._take(end)
+        if message is None:
+            return None
+        self._partial = None
+        self._at_start = True
+        return MessageReceived(message)
 
-    def send_message(self, data: str | bytes) -> None:
-        """Send a message.
-
-        Raises:
-            LocalProtocolError: It cannot be encoded in UTF-8, or the WebSocket is not open.
-        """
-        if self._state is not _OPEN:
-            raise self._misuse(Action.MESSAGE)
-        first = _BINARY
-        if isinstance(data, str):
-            first = _TEXT
-            try:
-                data = data.encode()
-            except UnicodeEncodeError as error:
-                raise LocalProtocolError(
-                    f"a text cannot be encoded in UTF-8: {error}", "SERVERKIT_APP_BAD_MESSAGE"
-                ) from None
-        if self._deflater is not None and len(data) >= SMALLEST_DEFLATED:
-            first |= _RSV1
-            data = self._deflater.deflate(data)
-        self._queue(first, data)
-
-    def ping(self, payload: bytes = b"") -> None:
-        """Send a ping.
-
-        Args:
-            payload: At most 125 bytes; comes back with the pong.
-
-        Raises:
-            LocalProtocolError: The payload is too long, or the WebSocket is not open.
-        """
-        if self._state is not _OPEN:
-            raise self._misuse(Action.PING)
-        if len(payload) > MAX_CONTROL_SIZE:
-            raise LocalProtocolError(f"a ping has at most 125 bytes, not {len(payload)}")
-        self._queue(_PING, payload)
-
-    def close(self, code: int = 1000, reason: str = "") -> None:
-        """Send a close frame.
-
-        Args:
-            code: Says why (RFC 6455 section 7.4).
-            reason: Says more; cut to 123 bytes, at the end of a character.
-
-        Raises:
-            LocalProtocolError: The code must not be sent, or the WebSocket is not open.
-        """
-        if self._state is not _OPEN:
-            raise self._misuse(Action.CLOSE)
-        if type(code) is not int or not 1000 <= code < 5000 or code in _FORBIDDEN_CODES:
-            raise LocalProtocolError(
-                f"the close code must be 1000 to 4999, and none of "
-                f"{sorted(_FORBIDDEN_CODES)}, not {code!r}",
-                "SERVERKIT_APP_BAD_CLOSE_CODE",
-            )
-        self._queue_close(code, reason)
-        self._state = TRANSITIONS[self._state][Event.CLOSE_SENT]
-
-    def data_to_send(self) -> list[bytes]:
-        """Take the bytes to write now, in order: small ones joined, large ones not copied."""
-        if self._pongs:
-            self._flush_pongs()
-        out = self._out
-        self._out = []
-        return out if len(out) < 2 else _join_small(out)
-
-    # What a caller sees.
-
-    @property
-    def buffered(self) -> int:
-        """How many bytes have been received and not been looked at."""
-        return len(self._buffer)
-
-    @property
-    def close_sent(self) -> bool:
-        """Whether our close frame is sent or queued: no more messages can be sent."""
-        return self._state is not _OPEN
-
-    @property
-    def close_received(self) -> bool:
-        """Whether the peer's close frame has come."""
-        return self._state is State.CLOSED
-
-    # How it is done.
-
-    def _queue(self, first: int, payload: bytes) -> None:
-        size = len(payload)
-        if size <= MAX_CONTROL_SIZE:
-            self._out.append(b"%c%c%b" % (first, size, payload))
-        elif size < LARGE:
-            self._out.append(b"%c\x7e%b%b" % (first, size.to_bytes(2), payload))
-        else:
-            self._out += (b"%c\x7f%b" % (first, size.to_bytes(8)), payload)
-
-    def _queue_close(self, code: int, reason: str) -> None:
-        self._flush_pongs()
-        text = reason.encode("utf-8", "replace")[:MAX_REASON_SIZE]
-        text = text.decode("utf-8", "ignore").encode()  # a character that was cut is left out
-        self._queue(_CLOSE, code.to_bytes(2) + text)
-
-    def _flush_pongs(self) -> None:
-        for payload in self._pongs:
-            self._queue(_PONG, payload)
-        self._pongs.clear()
-
-    def _receive_close(self, frame: Close) -> CloseReceived:
-        self._stop_reading()
-        if self._state is _OPEN:
-            if frame.code == _NO_CODE:
-                self._flush_pongs()
-                self._queue(_CLOSE, b"")
-            else:
-                self._queue_close(frame.code, frame.reason)
-        self._state = TRANSITIONS[self._state][Event.CLOSE_RECEIVED]
-        return CloseReceived(frame.code, frame.reason)
+    def _read_by_wsproto(self) -> WebSocketEvent | None:
+        """Let wsproto read what has come of a frame, and no more than that."""
+        reader = self._reader
+        if reader is None:
+            reader = self._reader = FrameReader(self._config, self._inflater)
+        position = self._position
+        data = bytes(self._buffer[position : position + self._frame_left])
+        self._frame_left -= len(data)
+        self._take(position + len(data))
+        frame = reader.read(data)
+        if not self._frame_left:
+            self._at_start = self._fast and not reader.in_message
+        match frame:
+            case Message():
+                return MessageReceived(frame.data)
+            case Ping():
+                self._answer_ping(frame.payload)
+            case Pong():
+                return PongReceived(frame.payload)
+            case Close():
+                self._stop_reading()
+                self._end(Event.CLOSE_RECEIVED, frame.code, frame.reason)
+                return CloseReceived(frame.code, frame.reason)
+        return None
 
     def _fail(self, error: WebSocketError) -> WebSocketError:
         self._stop_reading()
-        if self._state is _OPEN:
-            self._queue_close(error.close_code, error.reason)
-        self._state = TRANSITIONS[self._state][Event.ERROR]
+        self._end(Event.ERROR, error.close_code, error.reason)
         return error
 
     def _stop_reading(self) -> None:
+        self._is_reading = self._at_start = False
         self._buffer = b""
-        self._pieces = []
+        self._position = 0
+        self._partial = self._reader = self._inflater = None
 
-    def _misuse(self, action: Action) -> LocalProtocolError:
-        return LocalProtocolError(
-            f"{action.value} cannot be sent now: the WebSocket is {self._state.name}"
-        )
+    def _take(self, position: int) -> None:
+        """Count everything before the position as taken."""
+        if position == len(self._buffer):
+            self._buffer = b""
+            self._position = 0
+        else:
+            self._position = position
 
+    @property
+    def buffered(self) -> int:
+        """How many bytes have been received and not been looked at.
 
-def _join_small(buffers: list[bytes]) -> list[bytes]:
-    joined: list[bytes] = []
-    small: list[bytes] = []
-    for buffer in buffers:
-        if len(buffer) < LARGE:
-            small.append(buffer)
-            continue
-        if small:
-            joined.append(b"".join(small))
-            small = []
-        joined.append(buffer)
-    if small:
-        joined.append(b"".join(small))
-    return joined
+        A message of which a part has come is not counted.
+        """
+        return len(self._buffer) - self._position

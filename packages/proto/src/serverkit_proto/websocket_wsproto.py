@@ -18,17 +18,20 @@ from wsproto.frame_protocol import (
 from serverkit_proto.config import ProtoConfig
 from serverkit_proto.errors import WebSocketError
 from serverkit_proto.websocket_deflate import Inflater
+from serverkit_proto.websocket_pieces import Pieces, not_utf8
 
+BAD_GATEWAY = 1014
+"""A registered close code that wsproto takes for a reserved one."""
+
+_BAD_GATEWAY, _NORMAL = BAD_GATEWAY.to_bytes(2), CloseReason.NORMAL_CLOSURE.to_bytes(2)
 _NO_BITS = RsvBits(rsv1=False, rsv2=False, rsv3=False)
 _RSV1 = RsvBits(rsv1=True, rsv2=False, rsv3=False)
 
 
-class DataPiece(NamedTuple):
-    """A piece of a message."""
+class Message(NamedTuple):
+    """A message, of however many frames."""
 
     data: str | bytes
-    end: bool
-    """The message is complete."""
 
 
 class Ping(NamedTuple):
@@ -51,7 +54,7 @@ class Close(NamedTuple):
     reason: str
 
 
-type Frame = DataPiece | Ping | Pong | Close
+type Frame = Message | Ping | Pong | Close
 
 
 class FrameReader:
@@ -60,11 +63,13 @@ class FrameReader:
     Owner: one WebSocket.
     """
 
-    __slots__ = ("_limits", "_protocol")
+    __slots__ = ("_binary", "_limits", "_protocol", "_text")
 
     def __init__(self, config: ProtoConfig, inflater: Inflater | None) -> None:
         self._limits = _Limits(config, inflater)
         self._protocol = FrameProtocol(client=False, extensions=[self._limits])
+        self._text = Pieces("")
+        self._binary = Pieces(b"")
 
     @property
     def in_message(self) -> bool:
@@ -89,14 +94,22 @@ class FrameReader:
                 payload = frame.payload
                 if isinstance(payload, tuple):
                     code, reason = payload
-                    return Close(int(code), reason)
-                if isinstance(payload, str) or not frame.opcode.iscontrol():
-                    return DataPiece(payload, frame.message_finished)
-                return Ping(payload) if frame.opcode is Opcode.PING else Pong(payload)
+                    return Close(BAD_GATEWAY if self._limits.bad_gateway else int(code), reason)
+                if isinstance(payload, str):
+                    self._text.append(payload)
+                    return Message(self._text.take()) if frame.message_finished else None
+                if frame.opcode is Opcode.PING:
+                    return Ping(payload)
+                if frame.opcode is Opcode.PONG:
+                    return Pong(payload)
+                self._binary.append(payload)
+                return Message(self._binary.take()) if frame.message_finished else None
         except ParseFailed as error:
-            if error.code is CloseReason.INVALID_FRAME_PAYLOAD_DATA:
-                raise WebSocketError(1007, "a text is not UTF-8") from None
-            raise WebSocketError(1002, str(error)) from None
+            if error.code is not CloseReason.INVALID_FRAME_PAYLOAD_DATA:
+                raise WebSocketError(1002, str(error)) from None
+            if self._limits.opcode is Opcode.CLOSE:
+                raise WebSocketError(1007, "the reason of a close frame is not UTF-8") from None
+            raise not_utf8() from None
         return None
 
 
@@ -113,7 +126,8 @@ class _Limits(Extension):
         self._size = 0  # of the message, as it is sent
         self._fragments = 0
         self._compressed = False
-        self._is_control = False
+        self.opcode = Opcode.CONTINUATION  # of the frame that comes
+        self.bad_gateway = False  # the close frame has the code that wsproto does not know
 
     def enabled(self) -> bool:
         """Say that this takes part."""
@@ -131,8 +145,8 @@ class _Limits(Extension):
         payload_length: int,
     ) -> RsvBits:
         """Check a header; give the reserved bits that may be set."""
-        self._is_control = opcode.iscontrol()
-        if self._is_control:
+        self.opcode = opcode
+        if opcode.iscontrol():
             return _NO_BITS
         if opcode is Opcode.CONTINUATION:
             if not self.in_message:
@@ -159,7 +173,10 @@ class _Limits(Extension):
         data: bytes,
     ) -> bytes:
         """Inflate what has come of a payload."""
-        if self._is_control or not self._compressed or self._inflater is None:
+        if self.opcode is Opcode.CLOSE and data.startswith(_BAD_GATEWAY):
+            self.bad_gateway = True
+            return _NORMAL + data[2:]
+        if self.opcode.iscontrol() or not self._compressed or self._inflater is None:
             return data
         return self._inflater.inflate(data, end=False)
 
@@ -169,7 +186,7 @@ class _Limits(Extension):
         fin: bool,  # noqa: FBT001  wsproto's interface
     ) -> bytes | None:
         """Inflate what a message has kept back until its end."""
-        if self._is_control or not fin:
+        if self.opcode.iscontrol() or not fin:
             return None
         self.in_message = False
         if not self._compressed or self._inflater is None:
