@@ -3,21 +3,13 @@
 import asyncio
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from serverkit_worker.config import WorkerConfig
 from serverkit_worker.connector import Connector
 from serverkit_worker.loops import new_event_loop
-from tests.worker.certificates import make_certificate, server_context
 from tests.worker.running import WAIT_S
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with a key and a certificate for localhost."""
-    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 async def closed(sock: socket.socket) -> None:
@@ -64,33 +56,3 @@ def test_a_task_is_done_when_the_protocol_has_its_transport(
     with asyncio.Runner(loop_factory=lambda: new_event_loop(any_loop.loop)) as runner:
         runner.run(scene())
     assert client.recv(1) == b""
-
-
-@pytest.mark.parametrize("how", ["leave", "talk", "cancel"])
-def test_a_handshake_that_fails_closes_the_connection(
-    any_loop: WorkerConfig,
-    pair: tuple[socket.socket, socket.socket],
-    certificate: Path,
-    how: str,
-) -> None:
-    """Because the client left, or talks of something else, or nobody wants to wait for it."""
-    client, server = pair
-
-    async def scene() -> None:
-        protocol = Noting()
-        connector = Connector(asyncio.get_running_loop(), server_context(certificate))
-        task = connector.connect(server, protocol)
-        await asyncio.sleep(0)
-        if how == "leave":
-            client.close()
-        elif how == "talk":
-            client.send(b"GET / HTTP/1.1\r\n\r\n")
-        else:
-            task.cancel()
-        await asyncio.wait({task}, timeout=WAIT_S)
-        assert task.done()
-        assert protocol.transport is None
-        await closed(server)
-
-    with asyncio.Runner(loop_factory=lambda: new_event_loop(any_loop.loop)) as runner:
-        runner.run(scene())

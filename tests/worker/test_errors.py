@@ -23,7 +23,7 @@ from serverkit_worker.errors import (
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = ROOT / "docs" / "reference" / "error-codes.md"
-CODE = r"SERVERKIT_(?:PARSE|LIMIT|TIMEOUT|APP|WORKER)_[A-Z0-9_]+"
+CODE = r"SERVERKIT_(?:PARSE|LIMIT|TIMEOUT|APP|WORKER|WEBSOCKET|TLS)_[A-Z0-9_]+"
 REPLIES = {name: value for name, value in vars(errors).items() if isinstance(value, ErrorReply)}
 
 

@@ -13,7 +13,6 @@ from tests.worker.driving import (
     Held,
     advance,
     connect,
-    hello,
     make_serving,
     stepped,
     turns,

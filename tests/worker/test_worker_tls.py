@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from serverkit_worker import connector
 from serverkit_worker.asgi import Receive, Scope, Send
 from serverkit_worker.config import WorkerConfig
+from serverkit_worker.tls_handshake import TLSHandshake
 from serverkit_worker.worker import Worker
 from tests.worker.certificates import make_certificate, server_context, trusting
 from tests.worker.driving import CHUNKED, GET, chunk, hello, post
@@ -72,7 +72,7 @@ def test_bodies_go_both_ways(any_loop: WorkerConfig, certificate: Path) -> None:
 
 
 def test_an_early_answer_is_read(any_loop: WorkerConfig, certificate: Path) -> None:
-    """Though TLS connections cannot be half-closed."""
+    """Though the rest of the body is not."""
     with Secured(hello, certificate, any_loop) as running, running.client() as client:
         response = client.ask(post(b"x", length=100_000_000))
         assert (response.status, response.closes) == (413, True)
@@ -91,21 +91,17 @@ def test_what_is_no_tls_harms_nobody_else(
         eventually(running.worker.is_idle)
 
 
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let handshakes take longer than any test waits."""
-    monkeypatch.setattr(connector, "HANDSHAKE_TIMEOUT_S", 10 * WAIT_S)
-
-
 def shaking_hands(running: RunningWorker) -> bool:
     """Return whether a connection is being made."""
-    return running.worker._serving is not None and len(running.worker._serving.connecting) == 1
+    serving = running.worker._serving
+    return serving is not None and any(
+        isinstance(each, TLSHandshake) for each in serving.connections
+    )
 
 
-@pytest.mark.usefixtures("patient")
 def test_a_reload_waits_for_handshakes(any_loop: WorkerConfig, certificate: Path) -> None:
     """The connection was accepted, so it is served."""
-    config = replace(any_loop, reload_timeout=10 * WAIT_S)
+    config = replace(any_loop, reload_timeout=10 * WAIT_S, ssl_handshake_timeout=10 * WAIT_S)
     with Secured(hello, certificate, config) as running, Client(running.address) as client:
         eventually(lambda: shaking_hands(running))
         assert not running.worker.is_idle()
@@ -119,12 +115,11 @@ def test_a_reload_waits_for_handshakes(any_loop: WorkerConfig, certificate: Path
         assert (response.status, response.closes) == (200, True)
 
 
-@pytest.mark.usefixtures("patient")
 def test_a_shutdown_does_not_wait_long_for_handshakes(
     any_loop: WorkerConfig, certificate: Path
 ) -> None:
     """Nobody is kept from ending by a client that says nothing."""
-    config = replace(any_loop, shutdown_timeout=10 * WAIT_S)
+    config = replace(any_loop, shutdown_timeout=10 * WAIT_S, ssl_handshake_timeout=10 * WAIT_S)
     with Secured(hello, certificate, config) as running, Client(running.address) as client:
         eventually(lambda: shaking_hands(running))
         with running.ended_within(WAIT_S):
@@ -132,7 +127,6 @@ def test_a_shutdown_does_not_wait_long_for_handshakes(
         assert client.read_to_end() == b""
 
 
-@pytest.mark.usefixtures("patient")
 def test_an_abort_leaves_nothing_behind(certificate: Path) -> None:
     """No handshake goes on in the loop that goes on."""
 

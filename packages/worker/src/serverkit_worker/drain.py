@@ -1,15 +1,11 @@
 """The end of a worker's serving: why it comes, and until when it may take."""
 
 import asyncio
-from typing import Final
 
 from serverkit_worker.config import WorkerConfig
 from serverkit_worker.deadlines import NEVER, DrainReason
 from serverkit_worker.intake import Intake
 from serverkit_worker.serving import Serving
-
-# How long connections may still take, at a shutdown, to shake hands.
-HANDSHAKE_GRACE_S: Final = 1.0
 
 
 class Drain:
@@ -32,7 +28,6 @@ class Drain:
         self._deadline = NEVER
         self._timeout: asyncio.Timeout | None = None
         self._is_aborted = False
-        self._hurry: asyncio.TimerHandle | None = None
         self.wanted = asyncio.Event()
         self.reason: DrainReason | None = None
 
@@ -54,8 +49,6 @@ class Drain:
         self._deadline = min(self._deadline, serving.loop.time() + timeout_s)
         if self._timeout is not None and not self._timeout.expired():
             self._timeout.reschedule(self._deadline)  # The nearer one counts.
-        if reason == "shutdown":
-            self._hurry = serving.loop.call_later(HANDSHAKE_GRACE_S, serving.give_up_connecting)
         return timeout_s
 
     def abort(self) -> None:
@@ -81,8 +74,3 @@ class Drain:
     def _admits_last(self) -> bool:
         """Let in what was handed over in the last moment; return whether there was anything."""
         return not self._is_aborted and self._intake.admit_handed()
-
-    def end(self) -> None:
-        """Stop what runs by itself."""
-        if self._hurry is not None:
-            self._hurry.cancel()

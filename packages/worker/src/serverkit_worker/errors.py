@@ -92,6 +92,12 @@ LIMIT_CONNECTIONS = ErrorReply(
     hint="max_connections is reached. Raise it, or look for clients that hold many.",
     retry_after_s=5,
 )
+TLS_EXPECTED = ErrorReply(
+    code="SERVERKIT_TLS_EXPECTED",
+    status=400,
+    message="This port speaks TLS. Please use https.",
+    hint="The first bytes of the connection were no TLS handshake.",
+)
 LIMIT_CONCURRENCY = ErrorReply(
     code="SERVERKIT_LIMIT_CONCURRENCY",
     status=503,
@@ -155,6 +161,7 @@ ERROR_REPLIES: Final[Mapping[str, ErrorReply]] = MappingProxyType(
         for reply in (
             DRAINING,
             LIMIT_CONNECTIONS,
+            TLS_EXPECTED,
             LIMIT_CONCURRENCY,
             LIMIT_REQUEST_TOO_LARGE,
             TIMEOUT_REQUEST_HEAD,

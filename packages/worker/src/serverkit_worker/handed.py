@@ -14,6 +14,10 @@ class HandedConnection(Protocol):
         """The connection, non-blocking; who takes it closes it."""
 
     @property
+    def listener(self) -> int:
+        """Which of the listening sockets it came to, counted from 0."""
+
+    @property
     def surplus(self) -> bool:
         """Whether it is one too many: to be refused in the words of the protocol."""
 

@@ -6,20 +6,29 @@ Rules:
 """
 
 import asyncio
+import functools
 import socket
-import ssl
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from serverkit_worker.acceptor import Acceptor
+from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.connector import Connector
 from serverkit_worker.errors import DRAINING, LIMIT_CONNECTIONS, ErrorReply
 from serverkit_worker.handed import ConnectionSource, HandedConnection, HandedConnections
 from serverkit_worker.http1_connection import HTTP1Connection
 from serverkit_worker.serving import Serving
+from serverkit_worker.tls_handshake import TLSHandshake
 
-# How long those who are refused last may take to shake hands.
+# How long those who are refused last may take to get their transports.
 SETTLE_S: Final = 1.0
+
+
+class Redirects(NamedTuple):
+    """The listeners whose clients are sent elsewhere, and what sends them there."""
+
+    listeners: frozenset[int]
+    app: ASGIApp
 
 
 class Intake:
@@ -37,7 +46,7 @@ class Intake:
         sockets: Sequence[socket.socket],
         source: ConnectionSource | None,
         *,
-        ssl_context: ssl.SSLContext | None,
+        redirects: Redirects | None = None,
     ) -> None:
         """Prepare to let connections in.
 
@@ -46,13 +55,20 @@ class Intake:
             sockets: to accept from; they stay the caller's.
             source: of handed connections; they are served during a drain as well, since whoever
                 hands them over knows of it.
-            ssl_context: for TLS.
+            redirects: the listeners that redirect to others; None where none does.
         """
         loop = serving.loop
         self._serving = serving
-        self._connector = Connector(loop, ssl_context)
+        self._redirects = redirects
+        self._connector = Connector(loop)
         self._acceptors = [
-            Acceptor(loop, sock, self._accepted, backlog=serving.config.backlog) for sock in sockets
+            Acceptor(
+                loop,
+                sock,
+                functools.partial(self._accepted, listener),
+                backlog=serving.config.backlog,
+            )
+            for listener, sock in enumerate(sockets)
         ]
         self._handed = None if source is None else HandedConnections(loop, source, self._taken)
         self._refused: set[asyncio.Task[None]] = set()
@@ -94,17 +110,27 @@ class Intake:
         if self._refused:
             await asyncio.wait(self._refused, timeout=SETTLE_S)
 
-    def _accepted(self, connection: socket.socket) -> None:
-        self._let_in(connection, DRAINING if self._serving.draining else None)
+    def _accepted(self, listener: int, connection: socket.socket) -> None:
+        self._let_in(connection, listener, DRAINING if self._serving.draining else None)
 
     def _taken(self, handed: HandedConnection) -> None:
-        self._let_in(handed.socket, LIMIT_CONNECTIONS if handed.surplus else None)
+        self._let_in(handed.socket, handed.listener, LIMIT_CONNECTIONS if handed.surplus else None)
 
-    def _let_in(self, connection: socket.socket, refusal: ErrorReply | None) -> None:
+    def _let_in(self, connection: socket.socket, listener: int, refusal: ErrorReply | None) -> None:
         serving = self._serving
-        task = self._connector.connect(connection, HTTP1Connection(serving, refusal))
+        task = self._connector.connect(connection, self._protocol(listener, refusal))
         if refusal is None:
             serving.keep_connecting(task)
         elif not task.done():
             self._refused.add(task)
             task.add_done_callback(self._refused.discard)
+
+    def _protocol(self, listener: int, refusal: ErrorReply | None) -> asyncio.Protocol:
+        """Return what a connection begins with."""
+        serving, redirects = self._serving, self._redirects
+        if redirects is not None and listener in redirects.listeners:
+            return HTTP1Connection(serving, refusal, app=redirects.app)
+        if serving.tls is None:
+            return HTTP1Connection(serving, refusal)
+        make = functools.partial(HTTP1Connection, serving)
+        return TLSHandshake(serving, serving.tls, make, refusal)

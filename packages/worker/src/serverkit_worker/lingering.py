@@ -13,7 +13,7 @@ from serverkit_proto.errors import ProtocolError
 from serverkit_proto.events import RequestReceived
 from serverkit_worker.deadlines import NEVER
 from serverkit_worker.errors import ErrorReply, error_response
-from serverkit_worker.observation import ConnectionObserver
+from serverkit_worker.observation import ConnectionObserver, EndReason
 from serverkit_worker.scope import socket_address
 from serverkit_worker.serving import Serving
 
@@ -72,6 +72,7 @@ class RefusedConnection(asyncio.Protocol):
     __slots__ = (
         "_observer",
         "_proto",
+        "_reason",
         "_reply",
         "_request",
         "_serving",
@@ -80,16 +81,25 @@ class RefusedConnection(asyncio.Protocol):
         "write_deadline",
     )
 
-    def __init__(self, serving: Serving, transport: asyncio.Transport, reply: ErrorReply) -> None:
+    def __init__(
+        self,
+        serving: Serving,
+        transport: asyncio.Transport,
+        reply: ErrorReply,
+        *,
+        reason: EndReason = "backpressure",
+    ) -> None:
         """Wait a moment for a request, since an answer to nothing confuses clients.
 
         Args:
             serving: of the worker.
             transport: taken over from whoever has been told of the connection.
             reply: what to answer.
+            reason: why the connection ends, for those who observe.
         """
         self._serving = serving
         self._reply = reply
+        self._reason: EndReason = reason
         self._transport = transport
         self._proto = new_connection(serving.config.proto)
         self._request: RequestReceived | None = None
@@ -119,7 +129,7 @@ class RefusedConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """Forget the connection."""
         if self._observer is not None:
-            self._observer.closed("backpressure")
+            self._observer.closed(self._reason)
         self._serving.forget_ending(self)
 
     def expire(self) -> None:
@@ -140,6 +150,6 @@ class RefusedConnection(asyncio.Protocol):
         transport.writelines(self._proto.data_to_send())
         if self._observer is not None:
             self._observer.rejected(response.status, len(response.body), self._request)
-            self._observer.closed("backpressure")
+            self._observer.closed(self._reason)
         serving.forget_ending(self)
         LingeringConnection(serving, transport)

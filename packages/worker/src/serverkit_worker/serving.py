@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from typing import Final, Protocol
 
@@ -168,6 +168,13 @@ class Serving:
             self._requests_before += connection.requests_served
             if self._all_gone is not None:
                 self._look_whether_idle()
+
+    def replace(self, connection: Counting, begin: Callable[[], None]) -> None:
+        """Let go of a connection in whose place `begin` puts another, or none."""
+        self.connections.discard(connection)
+        begin()
+        if self._all_gone is not None:
+            self._look_whether_idle()
 
     def forget_ending(self, connection: EndingConnection) -> None:
         """Let go of a connection that was about to close."""

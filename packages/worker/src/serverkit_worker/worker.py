@@ -20,11 +20,12 @@ from serverkit_worker.deadlines import LINGER_S, DrainReason
 from serverkit_worker.drain import Drain
 from serverkit_worker.errors import WorkerStartupError
 from serverkit_worker.handed import ConnectionSource
-from serverkit_worker.intake import Intake
+from serverkit_worker.intake import Intake, Redirects
 from serverkit_worker.loop_gate import LoopGate
 from serverkit_worker.observation import observe
 from serverkit_worker.own_loop import run_in_own_loop
 from serverkit_worker.recycling import RequestLimit
+from serverkit_worker.redirecting import HTTPSRedirect
 from serverkit_worker.serving import Serving
 from serverkit_worker.tls import TLSContexts, contexts_of
 
@@ -113,8 +114,9 @@ class Worker:
         self._shutdown_event = shutdown_event
         self._max_connections = max_connections or config.max_connections
         self._tls = contexts_of(ssl_context)
-        self._redirect_listeners = redirect_listeners
-        self._redirect_port = redirect_port
+        self._redirects = None
+        if redirect_listeners:
+            self._redirects = Redirects(redirect_listeners, HTTPSRedirect(redirect_port))
         self._collector = lifecycle_collector
         self._access_log = access_log
         self._cpu = cpu
@@ -214,7 +216,7 @@ class Worker:
             serving,
             self._sockets,
             self._source,
-            ssl_context=None if self._tls is None else self._tls.current(),
+            redirects=self._redirects,
         )
         self._intake, self._drain = intake, (drain := Drain(serving, intake, self._config))
         if self._wanted is not None or (self._shutdown_event and self._shutdown_event.is_set()):
@@ -236,7 +238,7 @@ class Worker:
                 await intake.close()
                 await serving.ended(within_s=LINGER_S)
                 self._cut_off_rest(serving)
-                await self._end(serving, drain, is_started=is_started)
+                await self._end(serving, is_started=is_started)
 
     def _make_serving(self, loop: asyncio.AbstractEventLoop) -> Serving:
         """Make what the connections share."""
@@ -316,9 +318,8 @@ class Worker:
             logger.warning("Cut off with requests under way: %d", unfinished)
         serving.abort()
 
-    async def _end(self, serving: Serving, drain: Drain, *, is_started: bool) -> None:
+    async def _end(self, serving: Serving, *, is_started: bool) -> None:
         """Let what was cancelled clean up, and tell the application."""
-        drain.end()
         cancelled = serving.tasks | serving.connecting
         if cancelled:
             await asyncio.wait(cancelled, timeout=CANCELLED_S)

@@ -1,0 +1,300 @@
+"""A transport that speaks TLS, on top of a transport that carries bytes.
+
+The event loops have one of their own, but each another one, and neither does what a connection asks
+of its transport: they cut off a response that is read slowly when it is the last one, say that
+nothing waits while some does, cannot end one direction alone, and keep 256 KiB per connection.
+
+Rules:
+    Nothing is kept here: what is written is handed to the carrier at once, in whose buffer it
+    counts; what is read is handed on at once.
+    Both directions end on their own, as those of TCP do.
+
+Source: RFC 8446 section 6.1 (close_notify), RFC 9112 section 9.8 (incomplete closes).
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Iterable
+from typing import Any, Final, override
+
+# The largest that one record of TLS can hold.
+RECORD_BYTES: Final = 16_384
+# So much of one write is encrypted at a time: OpenSSL's buffer never shrinks again.
+ENCRYPTED_BYTES: Final = 65_536
+
+
+class Encryption:
+    """TLS on bytes: what came in, what is to go out, and the state between them.
+
+    Owner: the handshake, then the transport.
+    """
+
+    __slots__ = ("incoming", "outgoing", "ssl_object")
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self.incoming = ssl.MemoryBIO()
+        self.outgoing = ssl.MemoryBIO()
+        self.ssl_object = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
+
+    def flush(self, carrier: asyncio.Transport) -> None:
+        """Write what is to go out."""
+        if self.outgoing.pending:
+            carrier.write(self.outgoing.read())
+
+
+class TLSTransport(asyncio.Transport, asyncio.Protocol):
+    """The transport for what is said by TLS; at the same time the protocol of its carrier.
+
+    Owner: the worker's loop thread.
+    """
+
+    __slots__ = (
+        "_carrier",
+        "_discards",
+        "_encryption",
+        "_error",
+        "_has_eof",
+        "_is_closing",
+        "_is_eof_written",
+        "_protocol",
+        "_read",
+        "_write",
+    )
+
+    def __init__(
+        self, carrier: asyncio.Transport, encryption: Encryption, protocol: asyncio.Protocol
+    ) -> None:
+        """Take over a carrier.
+
+        Args:
+            carrier: of the encrypted bytes.
+            encryption: whose handshake is done.
+            protocol: for what is said within.
+        """
+        super().__init__()
+        self._carrier = carrier
+        self._encryption = encryption
+        self._protocol = protocol
+        self._read = encryption.ssl_object.read
+        self._write = encryption.ssl_object.write
+        self._is_closing = False
+        self._is_eof_written = False
+        self._has_eof = False  # The client has ended its direction.
+        self._discards = False  # For that, or because nobody wants it.
+        self._error: Exception | None = None
+        carrier.set_protocol(self)
+
+    def start(self) -> None:
+        """Let the protocol begin, also with what came together with the end of the handshake."""
+        self._protocol.connection_made(self)
+        if self._encryption.incoming.pending and not self._is_closing:
+            self._hand_on()
+        self._encryption.flush(self._carrier)
+
+    # What the carrier calls
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        """Hand on what it says."""
+        if not self._discards:
+            self._encryption.incoming.write(data)
+            self._hand_on()
+
+    @override
+    def eof_received(self) -> bool:
+        """Hand on that the client sends no more. It need not have said so by TLS before."""
+        if self._has_eof and self._is_eof_written:
+            self.close()
+        else:
+            self._peer_ended()
+        return True  # It is for the protocol to decide, which may have closed it already.
+
+    @override
+    def pause_writing(self) -> None:
+        """Hand it on."""
+        self._protocol.pause_writing()
+
+    @override
+    def resume_writing(self) -> None:
+        """Hand it on."""
+        self._protocol.resume_writing()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Hand it on, and let go of everything."""
+        self._is_closing = self._discards = True
+        protocol, self._protocol = self._protocol, asyncio.Protocol()
+        protocol.connection_lost(self._error or exc)
+
+    def _hand_on(self) -> None:
+        """Decrypt what has come, and give it to the protocol in one piece."""
+        encryption, read = self._encryption, self._read
+        incoming, pending = encryption.incoming, encryption.ssl_object.pending
+        pieces, error, has_ended = [], None, False
+        try:
+            while piece := read(RECORD_BYTES):
+                pieces.append(piece)
+                if not incoming.pending and not pending():
+                    break
+            else:
+                has_ended = True
+        except ssl.SSLWantReadError:
+            pass  # The rest of a record is still to come.
+        except ssl.SSLZeroReturnError:
+            has_ended = True
+        except ssl.SSLError as exc:
+            error = exc
+        encryption.flush(self._carrier)
+        if pieces:
+            self._protocol.data_received(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        if has_ended:
+            self._peer_ended()
+        elif error is not None:
+            self._break(error)
+
+    def _peer_ended(self) -> None:
+        """Tell the protocol, once, that nothing more will come."""
+        if self._has_eof or self._is_closing:
+            return
+        self._has_eof = self._discards = True
+        if not self._protocol.eof_received():
+            self.close()
+
+    def _break(self, error: Exception) -> None:
+        """Let go of a client that breaks TLS. What tells it so is written already."""
+        if not self._is_closing:
+            self._error = error
+            self.abort()
+
+    # What the protocol calls
+
+    @override
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return the `ssl_object`, or what the carrier knows."""
+        if name == "ssl_object":
+            return self._encryption.ssl_object
+        return self._carrier.get_extra_info(name, default)
+
+    @override
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write; bytes are encrypted from where they are."""
+        self._encrypt(data)
+        self._encryption.flush(self._carrier)
+
+    @override
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        """Write all, in as few packets as possible."""
+        for data in list_of_data:
+            self._encrypt(data)
+        self._encryption.flush(self._carrier)
+
+    def _encrypt(self, data: bytes | bytearray | memoryview) -> None:
+        """Encrypt, record by record, and write what has become much."""
+        if self._is_eof_written:
+            raise RuntimeError("nothing can be written behind the end")
+        if self._is_closing or not data:
+            return
+        encryption, write = self._encryption, self._write
+        try:
+            written = write(data)
+            if written < len(data):
+                rest = memoryview(data)[written:]
+                while rest:
+                    rest = rest[write(rest) :]
+                    if encryption.outgoing.pending >= ENCRYPTED_BYTES:
+                        encryption.flush(self._carrier)
+        except ssl.SSLError as exc:
+            self._break(exc)
+
+    @override
+    def can_write_eof(self) -> bool:
+        """Return whether the carrier can end its direction; TLS can."""
+        return self._carrier.can_write_eof()
+
+    @override
+    def write_eof(self) -> None:
+        """Say that nothing more will come. What the client still sends is thrown away undecrypted.
+
+        Raises:
+            OSError: the client has reset the connection.
+        """
+        if self._is_eof_written or self._is_closing:
+            return
+        if self._has_eof:  # Both directions have ended.
+            self.close()
+            return
+        self._say_goodbye()
+        self._is_eof_written = self._discards = True
+        self._carrier.write_eof()
+
+    def _say_goodbye(self) -> None:
+        """Announce the end by TLS, so that nobody can forge it."""
+        with contextlib.suppress(ssl.SSLError):  # It would wait for the client's goodbye.
+            self._encryption.ssl_object.unwrap()
+        self._encryption.flush(self._carrier)
+
+    @override
+    def close(self) -> None:
+        """Close once all that was written is sent. The client's goodbye is not waited for."""
+        if self._is_closing:
+            return
+        if not self._is_eof_written:
+            self._say_goodbye()
+        self._is_closing = self._discards = True
+        self._carrier.close()
+
+    @override
+    def abort(self) -> None:
+        """Close at once."""
+        self._is_closing = self._discards = True
+        self._carrier.abort()
+
+    @override
+    def is_closing(self) -> bool:
+        """Return whether it is closed, or about to be."""
+        return self._is_closing or self._carrier.is_closing()
+
+    @override
+    def get_write_buffer_size(self) -> int:
+        """Return how many encrypted bytes the kernel has not taken yet."""
+        return self._carrier.get_write_buffer_size()
+
+    @override
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        """Return those of the carrier."""
+        return self._carrier.get_write_buffer_limits()
+
+    @override
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Set those of the carrier."""
+        self._carrier.set_write_buffer_limits(high, low)
+
+    @override
+    def pause_reading(self) -> None:
+        """Read nothing until `resume_reading`."""
+        if not self._is_closing:
+            self._carrier.pause_reading()
+
+    @override
+    def resume_reading(self) -> None:
+        """Read again."""
+        if not self._is_closing:
+            self._carrier.resume_reading()
+
+    @override
+    def is_reading(self) -> bool:
+        """Return whether it reads."""
+        return self._carrier.is_reading()
+
+    @override
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Let another protocol go on, which is no `BufferedProtocol`."""
+        if not isinstance(protocol, asyncio.Protocol):
+            raise TypeError("the protocol must be an asyncio.Protocol")
+        self._protocol = protocol
+
+    @override
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """Return who is told what happens."""
+        return self._protocol
