@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import shutil
+import ssl
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -71,6 +72,7 @@ def describe() -> dict[str, object]:
         "kernel": platform.platform(),
         "python": sys.version,
         "gil": gil_state(),
+        "openssl": ssl.OPENSSL_VERSION,
         "wrk": wrk.version(),
         "git": git("rev-parse", "HEAD"),
         "uncommitted": bool(git("status", "--porcelain", "--", "packages", "benchmarks")),

@@ -1,5 +1,6 @@
 """The servers that are measured, each as its own users start it: one worker, defaults."""
 
+import dataclasses
 import sys
 from dataclasses import dataclass
 from importlib import metadata
@@ -144,3 +145,29 @@ def by_name(name: str) -> Server:
         KeyError: There is none.
     """
     return {server.name: server for server in SERVERS}[name]
+
+
+def adapted(
+    known: str, *flags: str, but: str = "", name: str = "", title: str = "", tls: bool = False
+) -> Server:
+    """Return a server with other flags.
+
+    Args:
+        known: Name of the server.
+        flags: What is added to its command line.
+        but: A word of its command line that is left out.
+        name: Its name then; empty for the same.
+        title: Its title then; empty for the same.
+        tls: Whether it speaks TLS then.
+
+    Raises:
+        KeyError: There is no such server.
+    """
+    server = by_name(known)
+    return dataclasses.replace(
+        server,
+        name=name or server.name,
+        title=title or server.title,
+        command=(*(word for word in server.command if word != but), *flags),
+        tls=tls,
+    )

@@ -1,4 +1,4 @@
-"""What the benchmarks of several workers write: an artifact, a table, a section of one page."""
+"""What the smaller benchmarks write: an artifact, a table, a section of a page with others."""
 
 import argparse
 import re
@@ -10,8 +10,21 @@ from benchmarks import environment
 from benchmarks.command import among
 from benchmarks.supervised_servers import NAMES
 
-LATEST = "latest-supervised.md"
-TITLE = "# Benchmarks of several workers"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page that is committed, with a section for each of some benchmarks.
+
+    Attributes:
+        title: Its first line.
+        file: Its name.
+    """
+
+    title: str
+    file: str
+
+
+SUPERVISED = Page(title="# Benchmarks of several workers", file="latest-supervised.md")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +58,12 @@ class Section:
 
 
 def publish(
-    section: Section, artifact: Mapping[str, object], *, folder: Path, latest: bool
+    section: Section,
+    artifact: Mapping[str, object],
+    *,
+    folder: Path,
+    latest: bool,
+    page: Page = SUPERVISED,
 ) -> None:
     """Write what was measured, and print it.
 
@@ -54,16 +72,17 @@ def publish(
         artifact: All that is known, for machines.
         folder: Where to write.
         latest: Whether to put the section into the page that is committed, in place of its last.
+        page: That page.
     """
     described = environment.describe()
     about = [f"{name}: {described[name]}" for name in ("cpu", "cores", "python", "gil", "git")]
     text = section.render(about)
     path = environment.save(folder, section.kind, artifact)
-    path.with_suffix(".md").write_text(f"{TITLE}\n\n{text}")
+    path.with_suffix(".md").write_text(f"{page.title}\n\n{text}")
     if latest:
-        page = folder / LATEST
-        before = page.read_text() if page.exists() else f"{TITLE}\n"
-        page.write_text(with_section(before, section.title, text))
+        file = folder / page.file
+        before = file.read_text() if file.exists() else f"{page.title}\n"
+        file.write_text(with_section(before, section.title, text))
     print(f"{text}\nArtifact: {path}")
 
 
@@ -86,7 +105,11 @@ def verdict(text: str, holds: bool) -> str:  # noqa: FBT001 - it is the whole qu
 
 
 def parser(
-    name: str, description: str | None, *, servers: Sequence[str] = NAMES
+    name: str,
+    description: str | None,
+    *,
+    servers: Sequence[str] = NAMES,
+    page: Page = SUPERVISED,
 ) -> argparse.ArgumentParser:
     """Return a command line with what all these benchmarks have."""
     made = argparse.ArgumentParser(
@@ -103,7 +126,7 @@ def parser(
     )
     made.add_argument("--output", type=Path, default=environment.RESULTS)
     made.add_argument(
-        "--latest", action="store_true", help=f"put the table into {LATEST}, to be committed"
+        "--latest", action="store_true", help=f"put the table into {page.file}, to be committed"
     )
     return made
 

@@ -4,7 +4,6 @@ Each of the connections has one message in flight. Reports only: a missed bar is
 failure.
 """
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from benchmarks.bars import beside
 from benchmarks.client_process import ClientProcess
 from benchmarks.rounds import Settings
 from benchmarks.server_process import ServerProcess
-from benchmarks.servers import PYTHON, Server, by_name
+from benchmarks.servers import PYTHON, Server, adapted, by_name
 from benchmarks.suite import Suite
 
 
@@ -68,15 +67,7 @@ def echo(kind: str, size: int, *, deflate: bool) -> Echo:
     )
 
 
-def adapted(name: str, title: str, *flags: str, but: str = "", new: str = "") -> Server:
-    """Return a server of the HTTP benchmark with other flags, and perhaps another name."""
-    server = by_name(name)
-    command = (*(word for word in server.command if word != but), *flags)
-    return dataclasses.replace(server, name=new or name, title=title, command=command)
-
-
 KINDS = (("text", 64), ("text", 1024), ("text", 65_536), ("binary", 65_536))
-UVICORN = ("uvicorn", "uvicorn (websockets-sansio, uvloop)", "--ws", "websockets-sansio")
 SERVERS = (
     Server(
         name="floor",
@@ -87,10 +78,12 @@ SERVERS = (
     ),
     by_name("serverkit"),
     by_name("serverkit-uvloop"),
-    adapted(*UVICORN),
-    adapted(*UVICORN[:1], "uvicorn (wsproto, uvloop)", "--ws", "wsproto", new="uvicorn-wsproto"),
+    adapted("uvicorn", "--ws", "websockets-sansio", title="uvicorn (websockets-sansio, uvloop)"),
+    adapted(
+        *("uvicorn", "--ws", "wsproto"), name="uvicorn-wsproto", title="uvicorn (wsproto, uvloop)"
+    ),
     by_name("gunicorn"),
-    adapted("granian", "granian", but="--no-ws"),
+    adapted("granian", but="--no-ws"),
     by_name("hypercorn"),
 )
 SUITE = Suite(

@@ -141,9 +141,7 @@ def serve_lines(port: int, opcode: int, payload: bytes, connections: int, *, def
             echo = Echo(port, opcode, payload, deflate=deflate)
             stack.callback(close, echo.socket)
             if echo.deflates != deflate:
-                raise WrongAnswerError(
-                    f"it answers the wish about deflating with {echo.extensions!r}"
-                )
+                raise WrongAnswerError("it declines permessage-deflate")
             echoes[echo.socket.fileno()] = echo
             poll.register(echo.socket.fileno(), select.EPOLLIN)
         print("ready", next(iter(echoes.values())).extensions, flush=True)

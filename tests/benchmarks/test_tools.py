@@ -226,3 +226,51 @@ def test_a_soak_samples_what_the_server_has(tmp_path: Path) -> None:
     assert len(result["samples"]) == result["reloads"] > 1
     assert result["damage"]["lost"] == {}
     assert all(one["rss_mib"] > 1 and one["files"] > 1 for one in result["samples"])
+
+
+def test_echoes_over_websockets_are_measured(tmp_path: Path) -> None:
+    """Plain and deflated messages of serverkit, and plain ones of the floor, have their rows."""
+    finished = run_tool(
+        *("websocket", "--quick", "--servers", "floor,serverkit"),
+        *("--workloads", "text-64,binary-64k-deflate", "--connections", "4", "--latest"),
+        *("--output", str(tmp_path), *cores()),
+    )
+
+    artifact = artifact_of(finished, tmp_path)
+    assert artifact["failures"] == []
+    assert {(one["workload"], one["server"]) for one in artifact["samples"]} == {
+        ("text-64", "floor"),
+        ("text-64", "serverkit"),
+        ("binary-64k-deflate", "serverkit"),
+    }
+    assert all(one["requests"] > 0 and one["cpu_us"] > 0 for one in artifact["samples"])
+    assert "benchmarks.websocket_load" in artifact["workloads"]["text-64"]["load"]
+    assert "CPU us per message" in (tmp_path / "latest-websocket.md").read_text()
+
+
+def test_idle_websockets_are_weighed_and_watched(tmp_path: Path) -> None:
+    """With deflate and without, all are held, and what they take is told for each."""
+    finished = run_tool(
+        *("idle_websockets", "--servers", "serverkit", "--connections", "20"),
+        *("--seconds", "0.5", "--output", str(tmp_path)),
+    )
+
+    results = artifact_of(finished, tmp_path)["results"]
+    assert [one["deflate"] for one in results] == ["plain", "deflate"]
+    assert [one["error"] for one in results] == ["", ""]
+    assert [one["still_open"] for one in results] == [20, 20]
+
+
+@needs_wrk
+def test_tls_is_measured(tmp_path: Path) -> None:
+    """Requests on kept connections, and new connections with a resumed session."""
+    finished = run_tool(
+        *("tls", "--quick", "--servers", "serverkit", "--workloads", "hello,resumed"),
+        *("--connections", "4", "--output", str(tmp_path), *cores()),
+    )
+
+    artifact = artifact_of(finished, tmp_path)
+    assert artifact["failures"] == []
+    assert [one["workload"] for one in artifact["samples"]] == ["hello", "resumed"]
+    assert all(one["requests"] > 0 and one["cpu_us"] > 0 for one in artifact["samples"])
+    assert "100% resumed" in artifact["samples"][1]["remark"]
