@@ -20,7 +20,8 @@ def test_info_is_json_in_a_pipe(run: Run) -> None:
     assert facts["python"]["version"] == platform.python_version()
     assert facts["python"]["gil"] is getattr(sys, "_is_gil_enabled", lambda: True)()
     assert facts["packages"]["serverkit-cli"] == version_of("serverkit-cli")
-    assert facts.keys() == {"packages", "python", "workers", "loops", "http1", "platform"}
+    parts = {"packages", "python", "workers", "loops", "tls", "http1", "platform"}
+    assert facts.keys() == parts
 
 
 def test_info_tells_of_workers() -> None:

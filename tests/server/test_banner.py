@@ -66,6 +66,8 @@ def test_tells_programs_the_same_in_one_line(monkeypatch: pytest.MonkeyPatch) ->
         "gil": is_gil_enabled(),
         "url": "http://127.0.0.1:8000",
         "urls": ["http://127.0.0.1:8000", "unix:/run/a.sock"],
+        "redirect_urls": [],
+        "tls": "",
         "pid": os.getpid(),
         "workers": 1,
         "worker_mode": "single (async)",

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from serverkit_cli.failure import Failure, told
+from serverkit_cli.check_tls import tls_checks
+from serverkit_cli.failure import Doubt, Failure, told
 from serverkit_cli.help_layout import HeadedCommand, examples
 from serverkit_cli.options import app_name, app_parameters, setting_options
 from serverkit_cli.settings import load_settings
@@ -61,7 +62,8 @@ def _checks(loaded: Settings, app: str) -> Iterator[tuple[str, Callable[[], str]
         with told(debug=config.debug, sources=loaded.sources), configured_logging(config):
             return f"level {config.log_level}" if config.log_config is None else "as configured"
 
-    yield "address", lambda: ", ".join(map(str, config.addresses()))
+    yield "address", lambda: _describe_addresses(config)
+    yield from tls_checks(config, loaded.sources)
     yield "loop", lambda: _verify_loop(config, loaded.sources["loop"])
     yield "logging", logging
     yield "application", application
@@ -72,7 +74,7 @@ def _checks(loaded: Settings, app: str) -> Iterator[tuple[str, Callable[[], str]
 def _run(name: str, verify: Callable[[], str]) -> bool:
     try:
         _say("PASS", "green", name, verify())
-    except _Doubt as doubt:
+    except Doubt as doubt:
         _say("WARN", "yellow", name, str(doubt))
     except Failure as failure:
         _say("FAIL", "red", name, failure.message.replace("\n", "\n      "))
@@ -84,10 +86,6 @@ def _say(verdict: str, colour: str, name: str, what: str) -> None:
     click.echo(f"{click.style(verdict, fg=colour, bold=True)}  {name}: {what}")
 
 
-class _Doubt(Exception):
-    """Something works, but not as one may expect."""
-
-
 def _describe_settings(loaded: Settings) -> str:
     layers = [source.layer for source in loaded.sources.values()]
     counts = {
@@ -97,6 +95,12 @@ def _describe_settings(loaded: Settings) -> str:
     }
     found = [f"{count} from {place}" for place, count in counts.items() if count]
     return ", ".join(found) or "all default"
+
+
+def _describe_addresses(config: ServerConfig) -> str:
+    own = ", ".join(map(str, config.addresses()))
+    redirecting = ", ".join(map(str, config.redirect_addresses()))
+    return f"{own}; {redirecting} redirects" if redirecting else own
 
 
 def _verify_loop(config: ServerConfig, source: Source) -> str:
@@ -111,7 +115,7 @@ def _verify_loop(config: ServerConfig, source: Source) -> str:
 
 def _verify_gil() -> str:
     if is_free_threaded_build() and is_gil_enabled():
-        raise _Doubt("the GIL is on, though this Python can do without")
+        raise Doubt("the GIL is on, though this Python can do without")
     return "on, as this Python is built" if is_gil_enabled() else "off"
 
 
@@ -119,5 +123,5 @@ def _verify_workers(config: ServerConfig) -> str:
     """Say where workers would run, once the application is imported."""
     plan = plan_anew(plan_workers(config), [])
     if plan.reason:
-        raise _Doubt(f"{plan.count}, {plan.description}. {plan.reason}")
+        raise Doubt(f"{plan.count}, {plan.description}. {plan.reason}")
     return f"{plan.count}, {plan.description}"

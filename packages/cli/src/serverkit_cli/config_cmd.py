@@ -1,5 +1,6 @@
 """`serverkit config`: shows the settings in effect, and all there are."""
 
+from dataclasses import fields
 from typing import Literal
 
 import click
@@ -7,8 +8,9 @@ import click
 from serverkit_cli.help_layout import HeadedCommand, HeadedOption, examples
 from serverkit_cli.options import setting_options
 from serverkit_cli.output import format_option, wants_json, write_json
-from serverkit_cli.schema import json_schema, toml_template, toml_with_sources
+from serverkit_cli.schema import HIDDEN, json_schema, toml_template, toml_with_sources
 from serverkit_cli.settings import load_settings
+from serverkit_server.config import ServerConfig
 
 
 @click.group("config")
@@ -37,7 +39,7 @@ def show(ctx: click.Context, /, output_format: str | None, **_settings: object) 
         write_json(
             {
                 name: {
-                    "value": getattr(loaded.config, name),
+                    "value": _shown(loaded.config, name),
                     "source": source.layer,
                     "place": source.place or None,
                 }
@@ -52,6 +54,13 @@ def show(ctx: click.Context, /, output_format: str | None, **_settings: object) 
         click.secho(
             text, dim=source.startswith("default") or None, bold=line.startswith("# ") or None
         )
+
+
+def _shown(settings: ServerConfig, name: str) -> object:
+    """Give a value as it may be seen by others."""
+    value: object = getattr(settings, name)
+    declared = next(each for each in fields(settings) if each.name == name)
+    return HIDDEN if value is not None and declared.metadata.get("secret") else value
 
 
 @config.command(

@@ -26,6 +26,10 @@ class Failure(click.ClickException):
         click.echo(f"{label} {self.format_message()}", err=True, color=self.show_color)
 
 
+class Doubt(Exception):
+    """Something works, but not as one may expect."""
+
+
 @contextmanager
 def told(*, debug: bool = False, sources: Mapping[str, Source] | None = None) -> Iterator[None]:
     """Turn what a server raises for people into the failure of a command.

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import ssl
 import sys
 
 import click
@@ -54,6 +55,7 @@ def gather() -> dict[str, dict[str, object]]:
             "auto": plan_workers(ServerConfig(workers=2)).description,
         },
         "loops": {"asyncio": platform.python_version(), "uvloop": version_of("uvloop")},
+        "tls": {"library": ssl.OPENSSL_VERSION},
         "http1": {"fast": version_of("serverkit-proto"), "h11": version_of("h11")},
         "platform": {
             "system": platform.system(),

@@ -19,6 +19,8 @@ _JSON_TYPES: Mapping[Kind, str] = {
     "list": "array",
     "table": "object",
 }
+HIDDEN = "***"
+"""Stands for a value that is shown to nobody."""
 _WIDTH = 96
 
 
@@ -72,6 +74,8 @@ def toml_with_sources(loaded: Loaded[ServerConfig]) -> Iterator[tuple[str, str]]
                 yield f"#{field.name} = {toml_value(value, takes)}", f"{source}; no effect"
             elif value is None:
                 yield f"#{field.name} =", source
+            elif takes.secret:
+                yield f"#{field.name} = {toml_value(HIDDEN, takes)}", f"{source}; not shown"
             else:
                 yield f"{field.name} = {toml_value(value, takes)}", source
 
@@ -124,6 +128,7 @@ def _property(field: Field[object], takes: SettingType) -> dict[str, object]:
         "exclusiveMinimum": takes.above,
         "default": list(default) if isinstance(default, tuple) else default,
         "x-unit": field.metadata.get("unit"),
+        "writeOnly": takes.secret or None,
         "x-group": field.metadata.get("group"),
         "x-flag": flag_of(field.name),
         "x-env": variable_of(field.name),

@@ -18,6 +18,7 @@ from serverkit_server.server import Server
         ("serverkit serve hello:app --port 0", "on any free port, which is shown"),
         ("serverkit serve 'shop.web:make_app()'", "an application that a function makes"),
         ("serverkit serve hello:app --uds /run/hello.sock", "on a unix socket"),
+        ("serverkit serve hello:app --ssl-certfile c.pem --ssl-keyfile k.pem", "over https"),
         ("SERVERKIT_PORT=9000 serverkit serve hello:app", "a setting from the environment"),
     ),
 )

@@ -26,6 +26,8 @@ class StartupFacts(TypedDict):
     gil: bool
     url: str
     urls: list[str]
+    redirect_urls: list[str]
+    tls: str
     pid: int
     workers: int
     worker_mode: str
@@ -46,6 +48,7 @@ def print_banner(
     app: str,
     loop: str,
     log_format: Literal["text", "json"],
+    redirect_urls: Sequence[str] = (),
 ) -> None:
     """Write the banner to standard error.
 
@@ -58,11 +61,19 @@ def print_banner(
         app: the name of the application.
         loop: the name of the event loop that serves.
         log_format: text for people, json for one line that programs read.
+        redirect_urls: where it listens only to send clients on to the first of `urls`.
     """
     if sys.stderr is None:
         return
     facts = startup_facts(
-        config, urls, plan=plan, worker_pids=worker_pids, version=version, app=app, loop=loop
+        config,
+        urls,
+        plan=plan,
+        worker_pids=worker_pids,
+        version=version,
+        app=app,
+        loop=loop,
+        redirect_urls=redirect_urls,
     )
     text = json.dumps(facts) if log_format == "json" else render_banner(facts)
     sys.stderr.write(text + "\n")
@@ -78,6 +89,7 @@ def startup_facts(
     version: str,
     app: str,
     loop: str,
+    redirect_urls: Sequence[str] = (),
 ) -> StartupFacts:
     """Collect the facts at this moment; see `print_banner`."""
     now = time.time()
@@ -91,6 +103,8 @@ def startup_facts(
         "gil": is_gil_enabled(),
         "url": urls[0],
         "urls": list(urls),
+        "redirect_urls": list(redirect_urls),
+        "tls": describe_tls(config),
         "pid": os.getpid(),
         "workers": plan.count,
         "worker_mode": plan.description,
@@ -102,6 +116,17 @@ def startup_facts(
     }
 
 
+def describe_tls(config: ServerConfig) -> str:
+    """Say in a few words how connections are encrypted; empty: not at all."""
+    if not config.has_tls:
+        return ""
+    if config.ssl_context_factory is not None:
+        return "as ssl_context_factory makes it"
+    clients = config.ssl_cert_reqs
+    shown = "" if clients == "none" else f", certificates of clients are {clients}"
+    return f"{config.ssl_minimum_version} and newer{shown}"
+
+
 def render_banner(facts: StartupFacts) -> str:
     """Lay the facts out for people."""
     build = "free-threaded" if facts["free_threaded"] else "with GIL"
@@ -109,6 +134,8 @@ def render_banner(facts: StartupFacts) -> str:
     pids = ", ".join(map(str, facts["worker_pids"]))
     rows = [
         *(("serves at" if each == facts["url"] else "", each) for each in facts["urls"]),
+        *(("", f"{each}, which redirects there") for each in facts["redirect_urls"]),
+        ("tls", facts["tls"]),
         ("app", facts["app"]),
         ("workers", f"{facts['workers']}, {facts['worker_mode']}, {facts['loop']} loop"),
         ("", facts["worker_mode_reason"]),

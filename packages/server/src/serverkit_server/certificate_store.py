@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
-from serverkit_server.certificate_facts import presented_certificate
+from serverkit_server.certificate_facts import presented_certificate, read_facts
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import TLSSetupError
 from serverkit_server.sni_names import KeyPair, find_name, parse_sni
@@ -130,6 +130,7 @@ class CertificateStore:
         presented = presented_certificate(certificate.context)
         with self._presented_lock:
             self._presented[certificate.context] = presented
+        certificate.warn_if_out_of_date()
 
 
 class _Made(NamedTuple):
@@ -183,6 +184,18 @@ class _Certificate:
             return False
         _LOG.info("%s has changed and is loaded, for new connections.", self._name)
         return True
+
+    def warn_if_out_of_date(self) -> None:
+        """Say what every client will complain of."""
+        try:
+            facts = read_facts(self.context)
+        except (ssl.SSLError, OSError, ValueError, KeyError):
+            return  # of a function's making, which knows what it does
+        now = time.time()
+        if facts.not_after < now:
+            _LOG.warning("%s has expired on %s: clients refuse it.", self._name, facts.last_day)
+        elif facts.not_before > now:
+            _LOG.warning("%s is not good yet, by the clock of this machine.", self._name)
 
     def _look(self) -> list[Fingerprint]:
         return [fingerprint(path) for path in self._paths]

@@ -368,6 +368,7 @@ class Server:
             app=self._app_path or _name_of(self._app),
             loop=type(asyncio.get_running_loop()).__module__.partition(".")[0],
             log_format=resolve_log_format(self.config.log_format),
+            redirect_urls=listeners.redirect_urls,
         )
 
     def _log_addresses(self) -> None:

@@ -51,6 +51,8 @@ def _check_type(declared: Field[object], value: object) -> None:
     kind, expected = _KINDS.get(declared.type, (object, ""))
     is_bool_astray = expected and isinstance(value, bool) and declared.type is not bool
     if not isinstance(value, kind) or is_bool_astray:
+        if declared.metadata.get("secret"):
+            raise ValueError(f"{declared.name} must be {expected}")  # what it is stays unsaid
         raise ValueError(f"{declared.name} must be {expected}, not {value!r}")
     if declared.type == tuple[str, ...] and not (
         isinstance(value, tuple) and all(isinstance(one, str) for one in value)

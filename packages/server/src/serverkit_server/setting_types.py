@@ -49,6 +49,7 @@ class SettingType:
         at_most: the largest number it takes.
         above: numbers must be larger than this.
         base: of whole numbers in text; 0: as their prefix says.
+        secret: no message has its value in it.
 
     Threads: any; it never changes.
     """
@@ -60,6 +61,7 @@ class SettingType:
     at_most: float | None = None
     above: float | None = None
     base: int = 0
+    secret: bool = False
 
     def __str__(self) -> str:
         if self.choices:
@@ -86,7 +88,7 @@ class SettingType:
                 continue
             if self._accepts(value):
                 return value
-        raise ValueError(f"must be {self}, not {text!r}")
+        raise self._refusal(text)
 
     def from_toml(self, value: object) -> object:
         """Take over a value that TOML has read.
@@ -99,7 +101,10 @@ class SettingType:
                 if isinstance(value, list):
                     return tuple(value)
                 return float(value) if kind == "number" and isinstance(value, int) else value
-        raise ValueError(f"must be {self}, not {value!r}")
+        raise self._refusal(value)
+
+    def _refusal(self, value: object) -> ValueError:
+        return ValueError(f"must be {self}" + ("" if self.secret else f", not {value!r}"))
 
     def _read(self, text: str, kind: Kind) -> object:
         return int(text, self.base) if kind == "integer" else _READERS[kind](text)
@@ -163,6 +168,7 @@ def setting_type(
         at_most=traits.get("at_most"),
         above=traits.get("above"),
         base=traits.get("base", 0),
+        secret=traits.get("secret", False),
     )
 
 
