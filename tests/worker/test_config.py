@@ -10,7 +10,9 @@ from serverkit_proto.config import ProtoConfig
 from serverkit_worker.config import WorkerConfig
 
 FIELDS = {field.name: field for field in dataclasses.fields(WorkerConfig)}
-DURATIONS = [name for name, field in FIELDS.items() if field.metadata.get("unit") == "seconds"]
+IN_SECONDS = [name for name, field in FIELDS.items() if field.metadata.get("unit") == "seconds"]
+DURATIONS = [name for name in IN_SECONDS if "above" in FIELDS[name].metadata]
+OPTIONAL_DURATIONS = [name for name in IN_SECONDS if name not in DURATIONS]
 COUNTS = [name for name, field in FIELDS.items() if field.type is int]
 SWITCHES = [name for name, field in FIELDS.items() if field.type is bool]
 TEXTS = [name for name, field in FIELDS.items() if field.type is str]
@@ -39,6 +41,13 @@ def test_the_defaults_are_the_published_ones() -> None:
         "backlog": 2048,
         "max_requests": 0,
         "recycle_jitter": 0.1,
+        "websocket": True,
+        "websocket_handshake_timeout": 10.0,
+        "websocket_ping_interval": 20.0,
+        "websocket_ping_timeout": 20.0,
+        "websocket_idle_timeout": 0.0,
+        "websocket_close_timeout": 5.0,
+        "websocket_max_queue": 32,
         "server_header": "serverkit",
         "date_header": True,
         "root_path": "",
@@ -60,7 +69,7 @@ def test_each_field_explains_itself(name: str) -> None:
     metadata = FIELDS[name].metadata
 
     assert re.fullmatch(r"[A-Z].{15,}\.", metadata["help"])
-    assert re.fullmatch(r"[A-Z][a-z ]+", metadata["group"])
+    assert re.fullmatch(r"[A-Z][A-Za-z ]+", metadata["group"])
     bounds = {"above", "at_least"} & set(metadata)
     assert "unit" in metadata or not bounds or "at_most" in metadata  # A part of something.
 
@@ -87,6 +96,15 @@ def test_a_duration_cannot_be_left_open(name: str) -> None:
     """None means no bound, which only the application's own time may have."""
     with pytest.raises(ValueError, match=f"{name} must be a finite number of seconds above 0"):
         config(**{name: None})
+
+
+@pytest.mark.parametrize("name", OPTIONAL_DURATIONS)
+def test_a_duration_that_may_be_switched_off_is_zero_then(name: str) -> None:
+    """0 and fractions are taken; what is below, endless or no number is refused."""
+    assert [getattr(config(**{name: each}), name) for each in (0, 0.5, 86_400)] == [0, 0.5, 86_400]
+    for wrong in (-1, -0.001, math.inf, math.nan, True, "5", None):
+        with pytest.raises(ValueError, match=f"{name} must be a finite number of seconds, 0 to "):
+            config(**{name: wrong})
 
 
 @pytest.mark.parametrize("name", COUNTS)

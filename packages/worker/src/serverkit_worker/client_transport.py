@@ -117,7 +117,8 @@ class ClientTransport:
         """Read again."""
         if self.read_paused:
             self.read_paused = False
-            self.transport.resume_reading()
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
 
     def reset(self) -> None:
         """Close at once by a reset, so that nobody takes what was sent so far for complete."""

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from serverkit_proto.errors import LocalProtocolError
 from serverkit_proto.events import RequestReceived
@@ -21,6 +21,7 @@ from serverkit_worker.errors import (
     APP_BAD_RESPONSE,
     APP_ERROR,
     APP_NO_RESPONSE,
+    TIMEOUT_HANDLER,
     ASGIMessageError,
     ClientDisconnected,
     ErrorReply,
@@ -100,6 +101,8 @@ class HTTPExchange:
         streamed: the response leaves in more than one piece.
         started_s: monotonic time in seconds, set where somebody asks for durations.
         task: runs the application; set by the connection when it did not finish at once.
+        needs_duplex: it is over as soon as the client sends no more.
+        timeout_reply: what the client is answered when the application takes too long.
     """
 
     __slots__ = (
@@ -122,6 +125,9 @@ class HTTPExchange:
         "streamed",
         "task",
     )
+
+    needs_duplex: ClassVar[bool] = False
+    timeout_reply: ClassVar[ErrorReply] = TIMEOUT_HANDLER
 
     def __init__(
         self,
@@ -359,7 +365,10 @@ class HTTPExchange:
         )
         if self._state is not COMPLETE and not self.gone:
             broke_http = isinstance(exc, ASGIMessageError | LocalProtocolError)
-            self._stream.fail(APP_BAD_RESPONSE if broke_http else APP_ERROR, exc)
+            self._fail(APP_BAD_RESPONSE if broke_http else APP_ERROR, exc)
+
+    def _fail(self, reply: ErrorReply, exc: BaseException) -> None:
+        self._stream.fail(reply, exc)
 
     def _returned_early(self) -> None:
         """Answer for an application that returned before its response was complete."""

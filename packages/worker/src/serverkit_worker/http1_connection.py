@@ -17,7 +17,8 @@ from typing import Final, cast
 
 from serverkit_proto.errors import Recovery, RemoteProtocolError
 from serverkit_proto.events import BodyReceived, RequestReceived
-from serverkit_worker.asgi import ASGIApp
+from serverkit_proto.websocket_handshake import is_websocket_upgrade
+from serverkit_worker.asgi import ASGIApp, Scope
 from serverkit_worker.client_transport import ClientTransport
 from serverkit_worker.deadlines import MIN_BODY_BYTES_PER_S, NEVER
 from serverkit_worker.errors import (
@@ -35,6 +36,7 @@ from serverkit_worker.phases import BODY, CLOSED, HEAD, IDLE, RESPONSE
 from serverkit_worker.scope import connection_scope, http_scope, socket_address
 from serverkit_worker.serving import Serving
 from serverkit_worker.tls_scope import TLSExtensions
+from serverkit_worker.websocket_upgrade import begin_handshake
 
 # Of a body that the application has not taken yet, or of pipelined requests.
 READ_HIGH_WATER_BYTES: Final = 65_536
@@ -116,7 +118,7 @@ class HTTP1Connection(HTTP1Deadlines):
         exchange = self._exchange
         if exchange is None or self.phase is BODY:
             self._pump()  # Half a head or body is an error now.
-        elif self._serving.config.cancel_on_disconnect:
+        elif exchange.needs_duplex or self._serving.config.cancel_on_disconnect:
             # Few clients half-close; most who end the stream have left.
             self._abandon("client_disconnect")
             self._close("client_disconnect")
@@ -206,14 +208,18 @@ class HTTP1Connection(HTTP1Deadlines):
         scope = http_scope(self._scope, request, self._extensions, serving.state)
         if request.accepts_trailers:
             scope["extensions"]["http.response.trailers"] = {}
-        self._exchange = exchange = HTTPExchange(self._app, serving.heads, self, request, scope)
-        if self._observer is not None:
-            self._observer.request_started(exchange)
-        if request.end:
-            self.phase = RESPONSE
-            self.deadline = serving.sweep.now + serving.timeouts.handler_s
+        exchange: HTTPExchange
+        if request.upgrade and self._asks_for_websocket(request):
+            exchange = self._begin_handshake(request, scope)
         else:
-            self._begin_body(request)
+            self._exchange = exchange = HTTPExchange(self._app, serving.heads, self, request, scope)
+            if self._observer is not None:
+                self._observer.request_started(exchange)
+            if request.end:
+                self.phase = RESPONSE
+                self.deadline = serving.sweep.now + serving.timeouts.handler_s
+            else:
+                self._begin_body(request)
         if len(serving.tasks) >= serving.limit_concurrency and self._exchange is exchange:
             self._cut_off(LIMIT_CONCURRENCY)
         if self._exchange is not exchange:
@@ -223,6 +229,32 @@ class HTTP1Connection(HTTP1Deadlines):
         if not task.done():
             exchange.task = task
             serving.add_task(task)
+
+    def _asks_for_websocket(self, request: RequestReceived) -> bool:
+        """Return whether a request is to become a WebSocket: a redirection does not."""
+        serving = self._serving
+        return (
+            serving.config.websocket and self._app is serving.app and is_websocket_upgrade(request)
+        )
+
+    def _begin_handshake(self, request: RequestReceived, scope: Scope) -> HTTPExchange:
+        """Make the exchange of a WebSocket, or refuse a handshake that is wrong."""
+        serving = self._serving
+        exchange: HTTPExchange
+        refusal = None
+        try:
+            exchange = begin_handshake(serving, self, request, scope)
+        except RemoteProtocolError as error:
+            refusal = reply_to_protocol_error(error)
+            exchange = HTTPExchange(self._app, serving.heads, self, request, scope)
+        self._exchange = exchange
+        self.phase = RESPONSE if request.end else BODY
+        self.deadline = serving.sweep.now + serving.timeouts.websocket_handshake_s
+        if self._observer is not None:
+            self._observer.request_started(exchange)
+        if refusal is not None:
+            self._cut_off(refusal)
+        return exchange
 
     def _begin_body(self, request: RequestReceived) -> None:
         """Take what is here of the body, before the application starts to wait for it."""

@@ -41,8 +41,9 @@ class HTTP1Deadlines(HTTP1Output):
 
     def _expire_handler(self) -> None:
         """Answer for an application that takes too long, and cancel it."""
-        task = self._exchange.task if self._exchange is not None else None
-        self._cut_off(TIMEOUT_HANDLER)
+        exchange = self._exchange
+        task = exchange.task if exchange is not None else None
+        self._cut_off(TIMEOUT_HANDLER if exchange is None else exchange.timeout_reply)
         if task is not None:
             task.cancel()
 

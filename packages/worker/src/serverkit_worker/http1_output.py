@@ -8,10 +8,11 @@ Source: RFC 9112 sections 8 and 9.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from serverkit_proto.connection import new_connection
-from serverkit_proto.response import ResponseHead
+from serverkit_proto.response import InformationalHead, ResponseHead
 from serverkit_worker import debug_page
 from serverkit_worker.asgi import ASGIApp, Extensions, Scope
 from serverkit_worker.client_transport import ClientTransport
@@ -128,6 +129,25 @@ class HTTP1Output(asyncio.Protocol):
         """Send a 103 response."""
         self._proto.send_informational(self._serving.heads.informational(103, fields))
         self._client.write(self._proto.data_to_send())
+
+    def switch_protocols[T](
+        self,
+        head: InformationalHead,
+        take_over: Callable[[ClientTransport, ConnectionObserver | None, bytes], T],
+    ) -> T:
+        """Answer with 101, and leave the transport and all that is to come to a successor."""
+        client = self._client
+        if client.transport.is_closing():
+            self._lost()
+            raise ClientDisconnected
+        received = self._proto.switch_protocols(head)
+        client.write(self._proto.data_to_send())
+        self._exchange = None
+        self.phase = CLOSED
+        self.deadline = self.write_deadline = NEVER
+        successor = take_over(client, self._observer, received)
+        self._serving.forget(self)
+        return successor
 
     def fail(self, reply: ErrorReply, exc: BaseException | None) -> None:
         """Answer for an application that broke down."""

@@ -37,6 +37,7 @@ type StreamEndReason = Literal["complete", "client_disconnect", "drain", "error"
 
 # Of a client that left before it had its response, as nginx logs it: no such status is ever sent.
 CLIENT_CLOSED_REQUEST: Final = 499
+SWITCHING_PROTOCOLS: Final = 101
 
 
 def observe(
@@ -189,6 +190,30 @@ class ConnectionObserver:
             )
         if self._collects:
             self._tell_response(exchange, status, duration_s, end)
+
+    def upgraded(self, exchange: HTTPExchange) -> None:
+        """Note a WebSocket that has been accepted: a response that lasts as long as it does."""
+        self._requests_served += 1
+        if self._access_log is not None:
+            request = exchange.request
+            self._access_log.record(
+                self._client,
+                request.method,
+                request.target,
+                request.http_version,
+                SWITCHING_PROTOCOLS,
+                0,
+                _monotonic() - exchange.started_s,
+            )
+        exchange.streamed = True
+        self.stream_opened(exchange)
+
+    def websocket_ended(self, exchange: HTTPExchange, end: StreamEndReason) -> None:
+        """Note the end of a WebSocket."""
+        self._bytes_sent += exchange.bytes_sent
+        if self._collects:
+            duration_s = _monotonic() - exchange.started_s
+            self._tell_response(exchange, SWITCHING_PROTOCOLS, duration_s, end)
 
     def _tell_response(
         self, exchange: HTTPExchange, status: int, duration_s: float, end: StreamEndReason

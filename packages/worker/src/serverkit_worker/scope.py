@@ -3,10 +3,11 @@
 Source: ASGI HTTP & WebSocket message format 2.5, "HTTP connection scope".
 """
 
+from collections.abc import Iterable
 from urllib.parse import unquote
 
 from serverkit_proto.events import RequestReceived
-from serverkit_worker.asgi import Scope
+from serverkit_worker.asgi import Extensions, Scope
 
 SPEC_VERSION = "2.5"
 
@@ -86,6 +87,27 @@ def http_scope(
     scope["state"] = state.copy()
     scope["extensions"] = extensions.copy()
     scope["http_version"] = http_version
+    return scope
+
+
+def websocket_scope(scope: Scope, subprotocols: Iterable[str]) -> Scope:
+    """Make of the scope of a request that of the WebSocket for which it asks.
+
+    Args:
+        scope: as `http_scope` gave it; changed.
+        subprotocols: that the client offers.
+
+    Source: ASGI HTTP & WebSocket message format 2.5, "Websocket connection scope".
+    """
+    del scope["method"]
+    scope["type"] = "websocket"
+    scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
+    scope["subprotocols"] = list(subprotocols)
+    extensions: Extensions = scope["extensions"]
+    of_connection = {
+        name: each for name, each in extensions.items() if not name.startswith("http.response.")
+    }
+    scope["extensions"] = {**of_connection, "websocket.http.response": {}}
     return scope
 
 
