@@ -5,8 +5,10 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.support import certificates
 from tests.support.probe import Probe
 from tests.support.server_process import ServerProcess
+from tests.support.websocket import Dialer
 
 
 class Serve:
@@ -21,6 +23,19 @@ class Serve:
         server = ServerProcess(app, *flags)
         self.servers.append(self._stack.enter_context(server))
         return server
+
+
+@pytest.fixture(scope="session")
+def tls_flags(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Return the flags for a server that speaks TLS; `ServerProcess.trust` trusts it."""
+    return ("--ssl-certfile", str(certificates.issue(tmp_path_factory.mktemp("tls"))))
+
+
+@pytest.fixture(scope="session")
+def dial() -> Iterator[Dialer]:
+    """Return what opens WebSockets."""
+    with Dialer() as dialer:
+        yield dialer
 
 
 @pytest.fixture

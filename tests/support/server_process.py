@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -11,12 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support import certificates
+
 WAIT_S = 20.0
 """How long anything that must happen may take on a busy machine."""
 
 ROOT = Path(__file__).parents[2]
 # What the start-up output tells: "http://127.0.0.1:8000", "http://[::1]:8000", "unix:/path".
-TCP_ADDRESS = re.compile(r"https?://(?P<host>\[[^\]\s]+\]|[^\s:/\"]+):(?P<port>\d+)")
+TCP_ADDRESS = re.compile(r"(?P<scheme>https?)://(?P<host>\[[^\]\s]+\]|[^\s:/\"]+):(?P<port>\d+)")
 UNIX_ADDRESS = re.compile(r"unix:(?P<path>/[^\s\"]+)")
 # What Python says on stderr when something was forgotten, and no test wants to see.
 SLOPPY = re.compile(
@@ -34,6 +37,7 @@ class ServerProcess:
 
     def __init__(self, app: str, *flags: str, environment: dict[str, str] | None = None) -> None:
         self.command = self.command_for(app, *flags)
+        self._flags = flags
         self._address = UNIX_ADDRESS if "--uds" in flags else TCP_ADDRESS
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("SERVERKIT_")}
         self._environment = inherited | {"PYTHONUNBUFFERED": "1"} | (environment or {})
@@ -100,7 +104,20 @@ class ServerProcess:
     @property
     def url(self) -> str:
         """The address as a browser wants it, without a slash at the end."""
-        return f"http://{self._found['host']}:{self._found['port']}"
+        return f"{self._found['scheme']}://{self._found['host']}:{self._found['port']}"
+
+    @property
+    def websocket_url(self) -> str:
+        """The same for WebSockets."""
+        return self.url.replace("http", "ws", 1)
+
+    @property
+    def trust(self) -> ssl.SSLContext | None:
+        """What a client needs to talk to the server: None if the server does not speak TLS."""
+        if "--ssl-certfile" not in self._flags:
+            return None
+        file = self._flags[self._flags.index("--ssl-certfile") + 1]
+        return certificates.trusting(Path(file))
 
     def wait_for_output(self, pattern: str | re.Pattern[str]) -> re.Match[str]:
         """Return the first match of `pattern` in the output, once it is there."""

@@ -1,5 +1,6 @@
 """The framework tests' application in Django: async views, and its own ASGI handler.
 
+WebSockets go to consumers of Channels.
 Django takes no part in the lifespan, so it has no state to show. Work after the response is a task
 of the event loop.
 """
@@ -12,6 +13,8 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 
 import django  # type: ignore[import-untyped]
+from channels.routing import ProtocolTypeRouter, URLRouter  # type: ignore[import-untyped]
+from channels.sessions import CookieMiddleware  # type: ignore[import-untyped]
 from django.conf import settings  # type: ignore[import-untyped]
 from django.core.handlers.asgi import ASGIHandler  # type: ignore[import-untyped]
 from django.http import (  # type: ignore[import-untyped]
@@ -21,6 +24,8 @@ from django.http import (  # type: ignore[import-untyped]
     StreamingHttpResponse,
 )
 from django.urls import path  # type: ignore[import-untyped]
+
+from tests.integration.frameworks import django_sockets
 
 settings.configure(
     ALLOWED_HOSTS=["*"],
@@ -33,6 +38,7 @@ settings.configure(
     },
     ROOT_URLCONF=__name__,
     SECRET_KEY="of the tests",
+    CHANNEL_LAYERS={"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}},
     MIDDLEWARE=["django.middleware.common.CommonMiddleware"],
 )
 django.setup(set_prefix=False)
@@ -131,5 +137,11 @@ urlpatterns = [
     path("thread", in_thread),
     path("error", error),
     path("cookies", cookies),
+    *django_sockets.http_patterns,
 ]
-app = ASGIHandler()
+app = ProtocolTypeRouter(
+    {
+        "http": ASGIHandler(),
+        "websocket": CookieMiddleware(URLRouter(django_sockets.websocket_patterns)),
+    }
+)

@@ -12,6 +12,8 @@ from fastapi import BackgroundTasks, FastAPI, File, Form, Query, Request, Respon
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from tests.integration.frameworks import fastapi_sockets
+
 done: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
 
@@ -22,6 +24,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, str]]:
 
 
 app = FastAPI(lifespan=lifespan)
+app.include_router(fastapi_sockets.router)
 
 
 class Sent(BaseModel):

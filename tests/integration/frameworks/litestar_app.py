@@ -15,6 +15,8 @@ from litestar.logging import LoggingConfig
 from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody, URLEncodedBody
 from litestar.response import Response, Stream
 
+from tests.integration.frameworks import litestar_sockets
+
 done: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
 
@@ -151,6 +153,7 @@ app = Litestar(
     [
         *(read_json, item, form, upload, stream, total, background, background_done),
         *(show_state, in_thread, error, cookies),
+        *litestar_sockets.handlers,
     ],
     lifespan=[lifespan],
     logging_config=LoggingConfig(log_exceptions="always"),

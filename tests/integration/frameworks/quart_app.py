@@ -9,7 +9,10 @@ from collections.abc import AsyncIterator
 from quart import Quart, Response, jsonify, request
 from werkzeug.datastructures import FileStorage
 
+from tests.integration.frameworks import quart_sockets
+
 app = Quart(__name__)
+app.register_blueprint(quart_sockets.blueprint)
 done: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
 

@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
+from tests.integration.frameworks import starlette_sockets
+
 done: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
 
@@ -124,6 +126,7 @@ app = Starlette(
         Route("/thread", in_thread),
         Route("/error", error),
         Route("/cookies", cookies),
+        *starlette_sockets.routes,
     ],
     lifespan=lifespan,
 )

@@ -1,34 +1,13 @@
 """What people build with frameworks works when served from the command line."""
 
 import hashlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from tests.support.probe import fresh_name
-from tests.support.server_process import WAIT_S, ServerProcess
-
-FRAMEWORKS = ["fastapi", "starlette", "django", "quart", "litestar"]
-
-
-@pytest.fixture(scope="module", params=FRAMEWORKS)
-def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
-    """Return a server with the application of one framework."""
-    app = f"tests.integration.frameworks.{request.param}_app:app"
-    flags = ("--max-request-size", "10000000", "--keep-alive-timeout", "60")
-    with ServerProcess(app, *flags) as server:
-        yield server
-        assert server.stop() == 0
-    assert not server.complaints()
-
-
-@pytest.fixture
-def client(server: ServerProcess) -> Iterator[httpx.Client]:
-    """Return a client of the server that keeps its connections open."""
-    with httpx.Client(base_url=server.url, timeout=WAIT_S, trust_env=False) as client:
-        yield client
+from tests.support.server_process import ServerProcess
 
 
 def test_json(client: httpx.Client) -> None:
@@ -89,9 +68,9 @@ def test_background_task(client: httpx.Client) -> None:
     assert client.get(f"/background/{name}").json() == {"done": True}
 
 
-def test_lifespan_state(client: httpx.Client, request: pytest.FixtureRequest) -> None:
+def test_lifespan_state(client: httpx.Client, framework: str) -> None:
     """What was made in the lifespan is there for requests."""
-    if "django" in request.node.name:  # it has no lifespan; that it is served is the test
+    if framework == "django":  # it has no lifespan; that it is served is the test
         assert client.get("/thread").status_code == 200
         return
     assert client.get("/state").json() == {"greeting": "from startup"}
