@@ -12,23 +12,13 @@ import select
 import signal
 import socket
 import statistics
-import sys
 import time
 
-from benchmarks import census, environment, process_tree
-from benchmarks.disturbance import (
-    Damage,
-    Disturbed,
-    Settings,
-    add_settings,
-    described,
-    settings_of,
-    under_load,
-)
+from benchmarks import census, process_tree
+from benchmarks.disturbance import Damage, Disturbed, Settings, under_load
+from benchmarks.disturbance_study import Study, main
 from benchmarks.exact_load import LoadFailedError
 from benchmarks.server_process import ServerFailedError
-from benchmarks.supervised_report import Section, parser, publish
-from benchmarks.supervised_servers import installed
 from benchmarks.tally import LostRequest
 from benchmarks.wrk import WrkError
 
@@ -227,42 +217,23 @@ HOW_TO_READ = (
 )
 
 
-def arguments_of(words: list[str] | None) -> argparse.Namespace:
-    """Return what the command line says."""
-    made = parser("kill", __doc__)
-    made.add_argument("--kills", type=int, default=5)
-    made.add_argument("--interval", type=float, default=3.0, help="seconds between two, at least")
-    add_settings(made)
-    return made.parse_args(words)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add to the command line how often, and how soon."""
+    parser.add_argument("--kills", type=int, default=5)
+    parser.add_argument("--interval", type=float, default=3.0, help="seconds between two, at least")
 
 
-def main(words: list[str] | None = None) -> int:
-    """Measure what the command line says, and write it down."""
-    arguments = arguments_of(words)
-    try:
-        environment.require_tools("wrk", "taskset")
-    except environment.ToolMissingError as error:
-        print(error, file=sys.stderr)
-        return 2
-    settings = settings_of(arguments)
-    results = []
-    for name in installed(arguments.servers):
-        results.append(measure(name, arguments.kills, arguments.interval, settings))
-        print(f"{name}: {row(results[-1])[1:]}", flush=True)
-    section = Section(
-        kind="kill",
-        title="Killed workers and a killed parent under load",
-        how_to_read=HOW_TO_READ,
-        header=HEADER,
-        rows=[row(one) for one in results],
-    )
-    artifact = {
-        "settings": described(settings),
-        "results": [dataclasses.asdict(one) for one in results],
-    }
-    publish(section, artifact, folder=arguments.output, latest=arguments.latest)
-    return 0
+STUDY = Study(
+    name="kill",
+    description=__doc__,
+    title="Killed workers and a killed parent under load",
+    header=HEADER,
+    how_to_read=lambda _arguments: HOW_TO_READ,
+    add_arguments=add_arguments,
+    measure=lambda name, given, settings: measure(name, given.kills, given.interval, settings),
+    row=row,
+)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(STUDY))

@@ -10,25 +10,17 @@ import dataclasses
 import os
 import signal
 import statistics
-import sys
 import time
 
-from benchmarks import census, environment, process_tree
-from benchmarks.disturbance import (
-    Damage,
-    Disturbed,
-    Settings,
-    add_settings,
-    described,
-    settings_of,
-    under_load,
-)
+from benchmarks import census, process_tree
+from benchmarks.disturbance import Damage, Disturbed, Settings, under_load
+from benchmarks.disturbance_study import Study, main
 from benchmarks.exact_client import FRESH_PROBE, KEEP_ALIVE, PROBE, SHORT
 from benchmarks.exact_load import LoadFailedError
 from benchmarks.reload import reload
 from benchmarks.server_process import ServerFailedError
-from benchmarks.supervised_report import Section, parser, publish, verdict
-from benchmarks.supervised_servers import NAMES, installed
+from benchmarks.supervised_report import verdict
+from benchmarks.supervised_servers import NAMES
 from benchmarks.wrk import WrkError
 
 MIB = 2**20
@@ -201,62 +193,53 @@ def row(seen: Soak) -> list[object]:
     ]
 
 
-def arguments_of(words: list[str] | None) -> argparse.Namespace:
-    """Return what the command line says."""
-    made = parser("soak", __doc__, servers=NAMES)
-    made.set_defaults(servers=list(NAMES[:2]))
-    made.add_argument("--seconds", type=float, default=600.0, help="for each server")
-    made.add_argument("--interval", type=float, default=10.0, help="seconds between two reloads")
-    add_settings(made)
-    return made.parse_args(words)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add to the command line how long, and how soon."""
+    parser.add_argument("--seconds", type=float, default=600.0, help="for each server")
+    parser.add_argument("--interval", type=float, default=10.0, help="seconds between two reloads")
 
 
-def main(words: list[str] | None = None) -> int:
-    """Measure what the command line says, and write it down."""
-    arguments = arguments_of(words)
-    try:
-        environment.require_tools("wrk", "taskset")
-    except environment.ToolMissingError as error:
-        print(error, file=sys.stderr)
-        return 2
-    clients = {KEEP_ALIVE: 1, SHORT: 1, PROBE: 4, FRESH_PROBE: 4}
-    settings = dataclasses.replace(settings_of(arguments), clients=clients)
-    results = []
-    for name in installed(arguments.servers):
-        results.append(measure(name, arguments.seconds, arguments.interval, settings))
-        print(f"{name}: {row(results[-1])[1:]}", flush=True)
-    section = Section(
-        kind="soak",
-        title="Soak",
-        how_to_read=(
-            f"{arguments.seconds:.0f} s of full load for each server, a reload every "
-            f"{arguments.interval:.0f} s and a kill of a worker before every third where workers "
-            "are processes. The columns with an arrow are medians of the second quarter and of "
-            "the last, sampled just before reloads."
-        ),
-        header=(
-            *("server", "reloads", "kills", "answered", "lost", "longest stall ms"),
-            *("machine gap ms", "RSS MiB"),
-            *("parent RSS MiB", "files", "parent files", "threads", "remarks"),
-        ),
-        rows=[row(one) for one in results],
-        verdicts=[
-            verdict(
-                f"{one.server}: memory grows by at most {GROWTH_BAR - 1:.0%}, files and threads "
-                f"by at most {COUNT_BAR}, after warm-up",
-                is_flat(one.samples) and not one.remark,
-            )
-            for one in results
-            if len(one.samples) >= 4
-        ],
+def how_to_read(arguments: argparse.Namespace) -> str:
+    """Return what the columns mean."""
+    return (
+        f"{arguments.seconds:.0f} s of full load for each server, a reload every "
+        f"{arguments.interval:.0f} s and a kill of a worker before every third where workers "
+        "are processes. The columns with an arrow are medians of the second quarter and of "
+        "the last, sampled just before reloads."
     )
-    artifact = {
-        "settings": described(settings),
-        "results": [dataclasses.asdict(one) for one in results],
-    }
-    publish(section, artifact, folder=arguments.output, latest=arguments.latest)
-    return 0
+
+
+def verdicts(results: list[Soak]) -> list[str]:
+    """Return what is to be said of the bar."""
+    return [
+        verdict(
+            f"{one.server}: memory grows by at most {GROWTH_BAR - 1:.0%}, files and threads "
+            f"by at most {COUNT_BAR}, after warm-up",
+            is_flat(one.samples) and not one.remark,
+        )
+        for one in results
+        if len(one.samples) >= 4
+    ]
+
+
+STUDY = Study(
+    name="soak",
+    description=__doc__,
+    title="Soak",
+    header=(
+        *("server", "reloads", "kills", "answered", "lost", "longest stall ms"),
+        *("machine gap ms", "RSS MiB"),
+        *("parent RSS MiB", "files", "parent files", "threads", "remarks"),
+    ),
+    how_to_read=how_to_read,
+    add_arguments=add_arguments,
+    measure=lambda name, given, settings: measure(name, given.seconds, given.interval, settings),
+    row=row,
+    verdicts=verdicts,
+    servers=NAMES[:2],
+    clients={KEEP_ALIVE: 1, SHORT: 1, PROBE: 4, FRESH_PROBE: 4},
+)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(STUDY))
