@@ -184,6 +184,8 @@ MODULES: dict[str, tuple[str, ...]] = {
         "tls_context",
         "tls_factory",
         "certificate_facts",
+        "kept_files",
+        "certificate_source",
         "certificate_store",
         "certificate_check",
         "served_tls",

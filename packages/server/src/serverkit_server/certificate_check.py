@@ -10,7 +10,7 @@ from serverkit_server.certificate_facts import CertificateFacts, read_facts
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import TLSSetupError
 from serverkit_server.sni_names import KeyPair, find_name, parse_sni
-from serverkit_server.tls_context import make_context
+from serverkit_server.tls_context import TLSFiles, make_context
 from serverkit_server.tls_factory import call_factory, find_factory
 
 DAY_S: Final = 86_400.0
@@ -94,14 +94,16 @@ def _setting(subject: Subject) -> str:
 
 def _context_of(config: ServerConfig, subject: Subject) -> ssl.SSLContext:
     if subject.pair is not None:
-        return make_context(config, subject.pair, setting="ssl_sni" if subject.name else "")
+        setting = "ssl_sni" if subject.name else ""
+        return make_context(config, TLSFiles(subject.pair, config.ssl_ca_certs), setting=setting)
     factory = find_factory(config)
     if factory is None:
         raise AssertionError("what has no files is made by a function")
     own = None
     if config.ssl_certfile is not None:
         own = KeyPair(config.ssl_certfile, config.ssl_keyfile)
-    return call_factory(factory, config, functools.partial(make_context, config, own))
+    files = TLSFiles(own, config.ssl_ca_certs)
+    return call_factory(factory, config, functools.partial(make_context, config, files))
 
 
 def _names(facts: CertificateFacts) -> dict[str, bool]:

@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
+from serverkit_worker.tls import presented_certificate
+
 _NO_CHECK_TIME: Final = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, which Python has no name for
 _STEPS: Final = 8
 
@@ -36,19 +38,6 @@ class CertificateFacts:
     def last_day(self) -> str:
         """The day of its end, in UTC."""
         return time.strftime("%Y-%m-%d", time.gmtime(self.not_after))
-
-
-def presented_certificate(context: ssl.SSLContext) -> str | None:
-    """Give the certificate that a server's context presents, as PEM; None: none comes of it."""
-    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client.check_hostname = False
-    client.verify_mode = ssl.CERT_NONE
-    client.set_ciphers("ALL:@SECLEVEL=0")
-    try:
-        found = _connect(client, context).getpeercert(binary_form=True)
-    except (ssl.SSLError, OSError, ValueError):
-        return None
-    return ssl.DER_cert_to_PEM_cert(found) if found else None
 
 
 def read_facts(context: ssl.SSLContext) -> CertificateFacts:

@@ -17,7 +17,7 @@ from serverkit_server.errors import StartupError
 from serverkit_server.import_timeout import bounded_import
 from serverkit_server.log_setup import configured_logging
 from serverkit_server.reimport import without_stale_bytecode
-from serverkit_server.served_tls import Redirect, ServedTLS
+from serverkit_server.served_tls import RecentFiles, Redirect, ServedTLS
 from serverkit_server.supervised_worker import SupervisedWorker
 from serverkit_supervisor import WorkerContext
 from serverkit_worker.asgi import ASGIApp
@@ -47,12 +47,14 @@ class ProcessWorkerFactory:
         app: the name of the application, or the application where it can be pickled.
         lifecycle_collector: is told of connections and requests; each process has its own copy.
         redirect: where clients without TLS are sent on.
+        recent: what certificate files had in them, in case they are not good any more.
     """
 
     config: ServerConfig
     app: ASGIApp | str
     lifecycle_collector: LifecycleCollector | None
     redirect: Redirect = field(default_factory=Redirect)
+    recent: RecentFiles = field(default_factory=RecentFiles)
 
     def __call__(self, context: WorkerContext) -> ProcessWorker:
         """Make the worker."""
@@ -73,7 +75,8 @@ class ProcessWorkerFactory:
         """
         if not self.config.has_tls:
             return None
-        return ServedTLS(certificates=CertificateStore(self.config), redirect=self.redirect)
+        certificates = CertificateStore(self.config, kept=self.recent.kept)
+        return ServedTLS(certificates=certificates, redirect=self.redirect)
 
     def load_app(self, *, is_reload: bool) -> ASGIApp:
         """Import the application, or take it as it came.

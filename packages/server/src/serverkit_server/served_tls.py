@@ -6,6 +6,7 @@ from typing import Final, Self
 from serverkit_server.bind import Listeners
 from serverkit_server.certificate_store import CertificateStore
 from serverkit_server.config import ServerConfig
+from serverkit_server.kept_files import KeptFiles
 from serverkit_server.tls_context import warn_of_keylog
 from serverkit_server.worker_plan import WorkerPlan
 
@@ -47,7 +48,29 @@ def load_certificates(config: ServerConfig, plan: WorkerPlan) -> CertificateStor
     warn_of_keylog()
     if plan.place == "process" and config.ssl_context_factory is not None:
         return None
-    return CertificateStore(config)
+    return CertificateStore(config, keep=plan.place == "process")
+
+
+class RecentFiles:
+    """What certificate files had in them when they were good last, at the time of being pickled.
+
+    It is for a process that is started while a renewal has gone wrong.
+
+    Args:
+        certificates: those of the server's own process; None: nothing is kept.
+        kept: what there was at that time.
+    """
+
+    def __init__(
+        self, certificates: CertificateStore | None = None, kept: KeptFiles | None = None
+    ) -> None:
+        self._certificates = certificates
+        self.kept = kept or {}
+
+    def __reduce__(self) -> tuple[type[Self], tuple[None, KeptFiles]]:
+        """Go to another process as what the files are now, if they are good."""
+        recent = self._certificates.kept_files() if self._certificates else self.kept
+        return type(self), (None, recent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

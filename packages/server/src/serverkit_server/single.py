@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from serverkit_server.bind import Listeners
 from serverkit_server.config import ServerConfig
-from serverkit_server.errors import TLSSetupError
 from serverkit_server.served_tls import ServedTLS
 from serverkit_server.session import Session
 from serverkit_supervisor import SupervisorEvent, WorkerContext
@@ -92,7 +91,8 @@ class Single:
         """Load the certificates anew; and say that nobody could replace the worker."""
         self._on_event(SupervisorEvent(kind="reloading"))
         if self._tls is not None:
-            _reload(self._tls)
+            self._tls.certificates.reload()
+            _LOG.info("The certificates have been loaded anew.")
         _refuse("A reload")
         self._on_event(SupervisorEvent(kind="reload_failed"))
 
@@ -106,15 +106,6 @@ class Single:
 
     def kill_all(self) -> None:
         """Do nothing: there is no process but the server."""
-
-
-def _reload(tls: ServedTLS) -> None:
-    try:
-        tls.certificates.reload()
-    except TLSSetupError as error:
-        _LOG.error("The certificates cannot be loaded anew, those before serve on: %s", error)
-    else:
-        _LOG.info("The certificates are loaded anew, for new connections.")
 
 
 def _refuse(what: str) -> None:

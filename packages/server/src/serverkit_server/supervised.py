@@ -24,7 +24,7 @@ from serverkit_server.errors import (
     WorkerRestartLimitError,
 )
 from serverkit_server.process_worker import ProcessWorkerFactory
-from serverkit_server.served_tls import Redirect, ServedTLS
+from serverkit_server.served_tls import RecentFiles, Redirect, ServedTLS
 from serverkit_server.thread_generation import ThreadGenerations
 from serverkit_server.worker_plan import WorkerPlan
 from serverkit_supervisor import (
@@ -56,7 +56,8 @@ class Supervised:
         lifecycle_collector: is told of connections and requests.
         on_ready: called once, by the loop, when requests are answered.
         on_event: is told what happens to the workers, by the supervisor's thread.
-        tls: the certificates of threads; processes load them for themselves.
+        tls: the certificates; processes load them for themselves, and are given these for when
+            they cannot.
 
     Threads: `run` by that of the loop; everything else by any, at any time.
     """
@@ -176,6 +177,7 @@ class Supervised:
                 app=self._name or self._app,
                 lifecycle_collector=self._collector,
                 redirect=Redirect.of(self._config, self._listeners),
+                recent=RecentFiles(self._tls.certificates if self._tls else None),
             )
             factory.check_travels()
             return Generation(factory=factory)

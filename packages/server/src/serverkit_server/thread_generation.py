@@ -123,7 +123,6 @@ class ThreadGenerations:
             ReloadFailed: it has no name to be imported by, or this attempt was given up meanwhile.
             AppImportError: it cannot be imported.
             LifespanError: it does not start.
-            TLSSetupError: the certificates cannot be loaded anew.
 
         Threads: not that of the main loop.
         """

@@ -8,7 +8,8 @@ import logging
 import os
 import ssl
 import sys
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple, Self
 
 from serverkit_server.errors import TLSSetupError
 from serverkit_server.settings import Settings
@@ -26,12 +27,42 @@ _CLIENTS: Final = {
 }
 
 
-def make_context(settings: Settings, pair: KeyPair | None, *, setting: str = "") -> ssl.SSLContext:
+class TLSFiles(NamedTuple):
+    """The files that a context is made of.
+
+    Attributes:
+        pair: of the certificate; None: that is left to the caller.
+        authorities: that certificates of clients are checked against, a file or a folder.
+    """
+
+    pair: KeyPair | None
+    authorities: str | None
+
+    @property
+    def paths(self) -> list[str]:
+        """All of them."""
+        return [each for each in (*(self.pair or ()), self.authorities) if each is not None]
+
+    def at(self, places: Mapping[str, str]) -> Self:
+        """Name the same files where they are found elsewhere."""
+        pair, authorities = self.pair, self.authorities
+        if pair is not None:
+            keyfile = pair.keyfile
+            pair = KeyPair(
+                places.get(pair.certfile, pair.certfile),
+                keyfile if keyfile is None else places.get(keyfile, keyfile),
+            )
+        if authorities is not None:
+            authorities = places.get(authorities, authorities)
+        return self._replace(pair=pair, authorities=authorities)
+
+
+def make_context(settings: Settings, files: TLSFiles, *, setting: str = "") -> ssl.SSLContext:
     """Make the context that presents one certificate.
 
     Args:
         settings: of the server.
-        pair: the files of the certificate; None: it is left to the caller.
+        files: to make it of.
         setting: where the files are named; empty: as `ssl_certfile` and `ssl_keyfile`.
 
     Raises:
@@ -43,11 +74,11 @@ def make_context(settings: Settings, pair: KeyPair | None, *, setting: str = "")
     context.set_alpn_protocols(list(ALPN))
     if settings.ssl_ciphers is not None:
         _set_ciphers(context, settings.ssl_ciphers)
-    if settings.ssl_ca_certs is not None:
-        load_authorities(context, settings.ssl_ca_certs)
+    if files.authorities is not None:
+        load_authorities(context, files.authorities)
     context.verify_mode = _CLIENTS[settings.ssl_cert_reqs]
-    if pair is not None:
-        load_pair(context, pair, settings.ssl_keyfile_password, setting=setting)
+    if files.pair is not None:
+        load_pair(context, files.pair, settings.ssl_keyfile_password, setting=setting)
     _log_keys(context)
     return context
 
