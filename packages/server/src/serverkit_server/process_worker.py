@@ -54,7 +54,7 @@ class ProcessWorkerFactory:
     app: ASGIApp | str
     lifecycle_collector: LifecycleCollector | None
     redirect: Redirect = field(default_factory=Redirect)
-    recent: RecentFiles = field(default_factory=RecentFiles)
+    recent: RecentFiles = field(default_factory=RecentFiles, compare=False)
 
     def __call__(self, context: WorkerContext) -> ProcessWorker:
         """Make the worker."""
