@@ -2,13 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from serverkit_worker.asgi import Receive, Scope, Send
 from serverkit_worker.config import WorkerConfig
-from tests.worker.certificates import make_certificate, server_context, trusting
+from tests.worker.certificates import authority
 from tests.worker.driving import GET, hello
 from tests.worker.gate import Gate
 from tests.worker.handing import Handing
@@ -18,12 +17,6 @@ from tests.worker.running import WAIT_S, Client, RunningWorker, eventually
 # asyncio closes the socket; uvloop closes the descriptor and detaches the socket from it.
 LETS_GO = {"asyncio": "closed", "uvloop": "detached"}
 ROUNDS = 150
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with a key and a certificate for localhost."""
-    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def test_handed_connections_are_served(any_loop: WorkerConfig) -> None:
@@ -62,11 +55,9 @@ def test_handed_connections_are_let_go_whoever_closes(any_loop: WorkerConfig) ->
     assert set(handing.ended) == {LETS_GO[any_loop.loop]}
 
 
-def test_handed_connections_shake_hands_in_the_worker(
-    any_loop: WorkerConfig, certificate: Path
-) -> None:
+def test_handed_connections_shake_hands_in_the_worker(any_loop: WorkerConfig) -> None:
     """Those that cannot are let go as well."""
-    context = server_context(certificate)
+    context = authority().server()
     with (
         Handing() as handing,
         RunningWorker(hello, config=any_loop, connections=handing, ssl_context=context) as running,
@@ -74,7 +65,7 @@ def test_handed_connections_shake_hands_in_the_worker(
     ):
         accepting = pool.submit(handing.hand_over)
         address = handing.listener.getsockname()
-        with Client(address, ssl_context=trusting(certificate)) as client:
+        with Client(address, ssl_context=authority().client()) as client:
             accepting.result(WAIT_S)
             assert client.ask(GET).body == b"hello"
         eventually(lambda: len(handing.ended) == 1)

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -10,31 +9,24 @@ from serverkit_worker.asgi import Receive, Scope, Send
 from serverkit_worker.config import WorkerConfig
 from serverkit_worker.tls_handshake import TLSHandshake
 from serverkit_worker.worker import Worker
-from tests.worker.certificates import make_certificate, server_context, trusting
+from tests.worker.certificates import authority
 from tests.worker.driving import CHUNKED, GET, chunk, hello, post
 from tests.worker.running import WAIT_S, Client, RunningWorker, eventually, listening
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with a key and a certificate for localhost."""
-    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 class Secured(RunningWorker):
     """A worker that speaks TLS."""
 
-    def __init__(self, app: object, certificate: Path, config: WorkerConfig) -> None:
+    def __init__(self, app: object, config: WorkerConfig) -> None:
         assert callable(app)
-        super().__init__(app, config=config, ssl_context=server_context(certificate))
-        self._trusted = trusting(certificate)
+        super().__init__(app, config=config, ssl_context=authority().server())
 
     def client(self) -> Client:
         """Connect by TLS."""
-        return Client(self.address, ssl_context=self._trusted)
+        return Client(self.address, ssl_context=authority().client())
 
 
-def test_it_serves_https(any_loop: WorkerConfig, certificate: Path) -> None:
+def test_it_serves_https(any_loop: WorkerConfig) -> None:
     """The scope says so, and who talks to whom."""
     scopes: list[Scope] = []
 
@@ -43,7 +35,7 @@ def test_it_serves_https(any_loop: WorkerConfig, certificate: Path) -> None:
             scopes.append(scope)
             await hello(scope, receive, send)
 
-    with Secured(app, certificate, any_loop) as running, running.client() as client:
+    with Secured(app, any_loop) as running, running.client() as client:
         ours = client.socket.getsockname()
         for _ in range(3):
             assert client.ask(GET).body == b"hello"
@@ -52,7 +44,7 @@ def test_it_serves_https(any_loop: WorkerConfig, certificate: Path) -> None:
     assert {scope["client"] for scope in scopes} == {ours}
 
 
-def test_bodies_go_both_ways(any_loop: WorkerConfig, certificate: Path) -> None:
+def test_bodies_go_both_ways(any_loop: WorkerConfig) -> None:
     """Larger than any buffer in between."""
 
     async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,25 +57,23 @@ def test_bodies_go_both_ways(any_loop: WorkerConfig, certificate: Path) -> None:
             more = message["more_body"]
             await send({"type": "http.response.body", "body": message["body"], "more_body": more})
 
-    with Secured(echo, certificate, any_loop) as running, running.client() as client:
+    with Secured(echo, any_loop) as running, running.client() as client:
         body = bytes(range(256)) * 1_000
         assert client.ask(post(body)).body == body
         assert client.ask(CHUNKED + chunk(body) + chunk(b"")).body == body
 
 
-def test_an_early_answer_is_read(any_loop: WorkerConfig, certificate: Path) -> None:
+def test_an_early_answer_is_read(any_loop: WorkerConfig) -> None:
     """Though the rest of the body is not."""
-    with Secured(hello, certificate, any_loop) as running, running.client() as client:
+    with Secured(hello, any_loop) as running, running.client() as client:
         response = client.ask(post(b"x", length=100_000_000))
         assert (response.status, response.closes) == (413, True)
 
 
 @pytest.mark.parametrize("first", [b"", GET, b"\x16\x03\x01\x00\x05nope!"])
-def test_what_is_no_tls_harms_nobody_else(
-    any_loop: WorkerConfig, certificate: Path, first: bytes
-) -> None:
+def test_what_is_no_tls_harms_nobody_else(any_loop: WorkerConfig, first: bytes) -> None:
     """A client that speaks something else, or leaves at once."""
-    with Secured(hello, certificate, any_loop) as running:
+    with Secured(hello, any_loop) as running:
         with Client(running.address) as stranger:
             stranger.send(first)
         with running.client() as client:
@@ -99,40 +89,36 @@ def shaking_hands(running: RunningWorker) -> bool:
     )
 
 
-def test_a_reload_waits_for_handshakes(any_loop: WorkerConfig, certificate: Path) -> None:
+def test_a_reload_waits_for_handshakes(any_loop: WorkerConfig) -> None:
     """The connection was accepted, so it is served."""
     config = replace(any_loop, reload_timeout=10 * WAIT_S, ssl_handshake_timeout=10 * WAIT_S)
-    with Secured(hello, certificate, config) as running, Client(running.address) as client:
+    with Secured(hello, config) as running, Client(running.address) as client:
         eventually(lambda: shaking_hands(running))
         assert not running.worker.is_idle()
         running.worker.start_draining()
         eventually(lambda: running.worker._serving and running.worker._serving.draining)
-        client.socket = trusting(certificate).wrap_socket(
-            client.socket, server_hostname="localhost"
-        )
+        client.socket = authority().client().wrap_socket(client.socket, server_hostname="localhost")
         with running.ended_within(WAIT_S):
             response = client.ask(GET)
         assert (response.status, response.closes) == (200, True)
 
 
-def test_a_shutdown_does_not_wait_long_for_handshakes(
-    any_loop: WorkerConfig, certificate: Path
-) -> None:
+def test_a_shutdown_does_not_wait_long_for_handshakes(any_loop: WorkerConfig) -> None:
     """Nobody is kept from ending by a client that says nothing."""
     config = replace(any_loop, shutdown_timeout=10 * WAIT_S, ssl_handshake_timeout=10 * WAIT_S)
-    with Secured(hello, certificate, config) as running, Client(running.address) as client:
+    with Secured(hello, config) as running, Client(running.address) as client:
         eventually(lambda: shaking_hands(running))
         with running.ended_within(WAIT_S):
             running.worker.shutdown()
         assert client.read_to_end() == b""
 
 
-def test_an_abort_leaves_nothing_behind(certificate: Path) -> None:
+def test_an_abort_leaves_nothing_behind() -> None:
     """No handshake goes on in the loop that goes on."""
 
     async def main() -> None:
         with listening() as sock, Client(sock.getsockname()):
-            context = server_context(certificate)
+            context = authority().server()
             worker = Worker(WorkerConfig(), hello, sock, ssl_context=context)
             task = asyncio.create_task(worker.serve())
             async with asyncio.timeout(WAIT_S):
@@ -145,10 +131,10 @@ def test_an_abort_leaves_nothing_behind(certificate: Path) -> None:
     asyncio.run(main())
 
 
-def test_a_drain_ends_idle_connections(any_loop: WorkerConfig, certificate: Path) -> None:
+def test_a_drain_ends_idle_connections(any_loop: WorkerConfig) -> None:
     """By an orderly close, though not all clients answer to it."""
     patient = replace(any_loop, shutdown_timeout=10 * WAIT_S)
-    with Secured(hello, certificate, patient) as running, running.client() as client:
+    with Secured(hello, patient) as running, running.client() as client:
         assert client.ask(GET).status == 200
         with running.ended_within(WAIT_S):
             running.worker.shutdown()

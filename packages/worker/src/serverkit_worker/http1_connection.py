@@ -124,8 +124,7 @@ class HTTP1Connection(HTTP1Deadlines):
             self._close("client_disconnect")
         else:
             exchange.peer_left()
-        # Over TLS asyncio knows no half-closed connections.
-        return self.phase is not CLOSED and self._scope["scheme"] == "http"
+        return self.phase is not CLOSED
 
     def pause_writing(self) -> None:
         """Let `send` wait: the client reads more slowly than the application writes."""

@@ -190,20 +190,17 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._encryption.flush(self._carrier)
 
     def _encrypt(self, data: bytes | bytearray | memoryview) -> None:
-        """Encrypt, record by record, and write what has become much."""
+        """Encrypt; a lot of it is written as it goes."""
         if self._is_eof_written:
             raise RuntimeError("nothing can be written behind the end")
         if self._is_closing or not data:
             return
-        encryption, write = self._encryption, self._write
+        write = self._write
         try:
-            written = write(data)
-            if written < len(data):
-                rest = memoryview(data)[written:]
-                while rest:
-                    rest = rest[write(rest) :]
-                    if encryption.outgoing.pending >= ENCRYPTED_BYTES:
-                        encryption.flush(self._carrier)
+            done = write(data) if len(data) <= ENCRYPTED_BYTES else 0
+            while done < len(data):
+                done += write(memoryview(data)[done : done + ENCRYPTED_BYTES])
+                self._encryption.flush(self._carrier)
         except ssl.SSLError as exc:
             self._break(exc)
 
