@@ -16,6 +16,14 @@ def not_utf8() -> WebSocketError:
     return WebSocketError(1007, "a text message is not UTF-8")
 
 
+def ends_in_surrogate(data: bytes) -> bool:
+    """Tell whether the last two bytes are the beginning of a surrogate, which no UTF-8 has.
+
+    CPython waits for the third byte before it says so.
+    """
+    return data[-2:-1] == b"\xed" and data[-1] >= 0xA0
+
+
 class Pieces[T: (str, bytes)]:
     """The pieces of a message, in order.
 
@@ -44,6 +52,48 @@ class Pieces[T: (str, bytes)]:
         return whole
 
 
+class TextPieces(Pieces[str]):
+    """The pieces of a text that comes as bytes."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        super().__init__("")
+        self._rest = b""  # a character of which a part has come
+
+    def add(self, data: bytes, *, end: bool) -> str | None:
+        """Take more; give the whole when it ends.
+
+        Raises:
+            WebSocketError: It is not UTF-8, whatever may follow (1007).
+        """
+        if self._rest:
+            data = self._rest + data
+        try:
+            text, used = codecs.utf_8_decode(data, "strict", end)
+        except UnicodeDecodeError:
+            raise not_utf8() from None
+        self._rest = data[used:]
+        if ends_in_surrogate(self._rest):
+            raise not_utf8()
+        self.append(text)
+        return self.take() if end else None
+
+
+class BinaryPieces(Pieces[bytes]):
+    """The pieces of a binary message."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(b"")
+
+    def add(self, data: bytes, *, end: bool) -> bytes | None:
+        """Take more; give the whole when it ends."""
+        self.append(data)
+        return self.take() if end else None
+
+
 class PartialFrame:
     """A data frame that is a whole message, while it comes.
 
@@ -59,15 +109,13 @@ class PartialFrame:
         left: So much of the payload is still to come.
     """
 
-    __slots__ = ("_binary", "_inflater", "_mask", "_rest", "_text", "left")
+    __slots__ = ("_inflater", "_mask", "_pieces", "left")
 
     def __init__(self, left: int, mask: bytes, *, text: bool, inflater: Inflater | None) -> None:
         self.left = left
         self._mask = mask
         self._inflater = inflater
-        self._text = Pieces("") if text else None
-        self._binary = Pieces(b"")
-        self._rest = b""  # a character of which a part has come
+        self._pieces = TextPieces() if text else BinaryPieces()
 
     def feed(self, data: bytes | bytearray | memoryview) -> str | bytes | None:
         """Take more of the payload.
@@ -85,15 +133,4 @@ class PartialFrame:
         self._mask = self._mask[turn:] + self._mask[:turn]
         if self._inflater is not None:
             piece = self._inflater.inflate(piece, end=end)
-        if self._text is None:
-            self._binary.append(piece)
-            return self._binary.take() if end else None
-        if self._rest:
-            piece = self._rest + piece
-        try:
-            text, used = codecs.utf_8_decode(piece, "strict", end)
-        except UnicodeDecodeError:
-            raise not_utf8() from None
-        self._rest = piece[used:]
-        self._text.append(text)
-        return self._text.take() if end else None
+        return self._pieces.add(piece, end=end)

@@ -18,7 +18,7 @@ from wsproto.frame_protocol import (
 from serverkit_proto.config import ProtoConfig
 from serverkit_proto.errors import WebSocketError
 from serverkit_proto.websocket_deflate import Inflater
-from serverkit_proto.websocket_pieces import Pieces, not_utf8
+from serverkit_proto.websocket_pieces import Pieces, ends_in_surrogate, not_utf8
 
 BAD_GATEWAY = 1014
 """A registered close code that wsproto takes for a reserved one."""
@@ -126,6 +126,8 @@ class _Limits(Extension):
         self._size = 0  # of the message, as it is sent
         self._fragments = 0
         self._compressed = False
+        self._is_text = False
+        self._last = b""  # two bytes of a text, as far as it has come
         self.opcode = Opcode.CONTINUATION  # of the frame that comes
         self.bad_gateway = False  # the close frame has the code that wsproto does not know
 
@@ -155,6 +157,8 @@ class _Limits(Extension):
             raise WebSocketError(1002, "a message begins before the end of the last one")
         else:
             self._size = self._fragments = 0
+            self._is_text = opcode is Opcode.TEXT
+            self._last = b""
             self._compressed = rsv.rsv1 and self._inflater is not None
             self.in_message = True
         self._fragments += 1
@@ -176,9 +180,15 @@ class _Limits(Extension):
         if self.opcode is Opcode.CLOSE and data.startswith(_BAD_GATEWAY):
             self.bad_gateway = True
             return _NORMAL + data[2:]
-        if self.opcode.iscontrol() or not self._compressed or self._inflater is None:
+        if self.opcode.iscontrol():
             return data
-        return self._inflater.inflate(data, end=False)
+        if self._compressed and self._inflater is not None:
+            data = self._inflater.inflate(data, end=False)
+        if self._is_text and data:
+            self._last = (self._last + data[-2:])[-2:]
+            if ends_in_surrogate(self._last):
+                raise not_utf8()
+        return data
 
     def frame_inbound_complete(
         self,
