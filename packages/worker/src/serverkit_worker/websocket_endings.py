@@ -106,7 +106,8 @@ DRAINED = Ending(
     stream="drain",
 )
 ABORTED = Ending(
-    cause="`shutdown_timeout` or `reload_timeout` has passed",
+    cause="the server is cut short, or a drain takes longer than `shutdown_timeout` or "
+    "`reload_timeout`",
     told=NO_CLOSE_FRAME,
     note="nothing: the connection is reset",
     stream="drain",
