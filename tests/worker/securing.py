@@ -51,6 +51,7 @@ class SecureLine:
     ) -> None:
         self.serving = serving
         self.contexts = CountingContexts(server or authority().server())
+        serving.tls = self.contexts
         self.peer = TLSPeer(client)
         self.carrier = FakeTransport()
         self._read = 0

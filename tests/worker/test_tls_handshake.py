@@ -174,7 +174,7 @@ async def test_a_client_that_cannot_be_agreed_with_reads_why() -> None:
     line.send_raw(line.peer.shake())
     line.send_raw(b"more")
 
-    with pytest.raises(ssl.SSLError, match="(?i)protocol.version"):
+    with pytest.raises(ssl.SSLError, match=r"(?i)protocol.version"):
         line.peer.shake(line.take_raw())
     assert line.carrier.eof_sent
     assert line.serving.is_idle()
