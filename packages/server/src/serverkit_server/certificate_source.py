@@ -38,6 +38,7 @@ class CertificateSource:
         files: as they are named in the settings.
         name: the name that clients ask for; empty: that of all the others.
         keep: keep what the files had in them when they were good.
+        note: is given each context, before anybody is served with it.
 
     Attributes:
         loaded: what is served with; set by `take`.
@@ -52,11 +53,13 @@ class CertificateSource:
         *,
         name: str,
         keep: bool,
+        note: Callable[[ssl.SSLContext], None],
     ) -> None:
         self.loaded: Loaded
         self._make = make
         self._files = files
         self._keep = keep
+        self._note = note
         self._name = _describe(name, files.pair)
 
     def load(self) -> Loaded:
@@ -88,17 +91,14 @@ class CertificateSource:
 
     def take(self, loaded: Loaded) -> None:
         """Serve with a context from now on."""
+        self._note(loaded.context)
         self.loaded = loaded
         self._warn_if_out_of_date()
 
-    def load_if_changed(self) -> bool:
-        """Load anew if a file has changed; return whether that was so, and went well."""
-        if self._look() == self.loaded.state:
-            return False
-        if not self.try_load():
-            return False
-        _LOG.info("%s has changed and is loaded, for new connections.", self._name)
-        return True
+    def load_if_changed(self) -> None:
+        """Load anew if a file has changed; else, or where that fails, go on with what there is."""
+        if self._look() != self.loaded.state and self.try_load():
+            _LOG.info("%s has changed and is loaded, for new connections.", self._name)
 
     def try_load(self) -> bool:
         """Load anew; else say why, and go on with what there is; return whether it went well."""

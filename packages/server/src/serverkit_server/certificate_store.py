@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from serverkit_server.certificate_source import CertificateSource, Loaded
+from serverkit_server.certificate_source import CertificateSource
 from serverkit_server.config import ServerConfig
 from serverkit_server.kept_files import KeptFiles
 from serverkit_server.sni_names import KeyPair, find_name, parse_sni
@@ -70,14 +70,17 @@ class CertificateStore:
                 TLSFiles(each, config.ssl_ca_certs),
                 name=name,
                 keep=keep,
+                note=self._note_presented,
             )
             for name, each in parse_sni(config.ssl_sni).items()
         }
         files = TLSFiles(pair, config.ssl_ca_certs)
-        self._default = CertificateSource(self._make_default, files, name="", keep=keep)
+        self._default = CertificateSource(
+            self._make_default, files, name="", keep=keep, note=self._note_presented
+        )
         self._all = [self._default, *self._of_names.values()]
         for each in self._all:
-            self._take(each, each.load_or_recall(kept or {}))
+            each.take(each.load_or_recall(kept or {}))
         self._next_look = clock() + LOOK_EVERY_S
 
     def current(self) -> ssl.SSLContext:
@@ -86,8 +89,7 @@ class CertificateStore:
             try:
                 self._next_look = self._clock() + LOOK_EVERY_S
                 for each in self._all:
-                    if each.load_if_changed():
-                        self._note_presented(each)
+                    each.load_if_changed()
             finally:
                 self._lock.release()
         return self._default.loaded.context
@@ -104,8 +106,7 @@ class CertificateStore:
         """
         with self._lock:
             for each in self._all:
-                if each.try_load():
-                    self._note_presented(each)
+                each.try_load()
 
     def kept_files(self) -> KeptFiles:
         """Give what the files had in them when they were good last, as far as it is kept."""
@@ -134,11 +135,7 @@ class CertificateStore:
         if found is not None:
             connection.context = found.loaded.context
 
-    def _take(self, source: CertificateSource, loaded: Loaded) -> None:
-        source.take(loaded)
-        self._note_presented(source)
-
-    def _note_presented(self, source: CertificateSource) -> None:
-        presented = presented_certificate(source.loaded.context)
+    def _note_presented(self, context: ssl.SSLContext) -> None:
+        presented = presented_certificate(context)
         with self._presented_lock:
-            self._presented[source.loaded.context] = presented
+            self._presented[context] = presented
