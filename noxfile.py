@@ -161,6 +161,18 @@ def docs(session: nox.Session) -> None:
     session.run("python", "-W", "error", "-m", "pytest", "tests/docs", *session.posargs)
 
 
+@nox.session(python=FREE_THREADED)
+def browser(session: nox.Session) -> None:
+    """Look at WebSockets with the eyes of a real browser; without one it fails."""
+    session.install("--group", "tests", *EDITABLE)
+    search = "from tests.support.browser import *; print(find_browser() or f'NONE; try {INSTALL}')"
+    found = str(session.run("python", "-c", search, silent=True)).strip()
+    if found.startswith("NONE"):
+        session.error(f"Chromium: {found}")
+    session.log(found)
+    session.run("python", "-W", "error", "-m", "pytest", "tests/integration/browser")
+
+
 @nox.session(python=False)
 def fresh(session: nox.Session) -> None:
     """Run the two commands of README in a clean clone, an empty environment and an empty home."""
