@@ -53,7 +53,7 @@ class Authority:
             certificate: that it presents; None for none.
             version: the only one that it speaks; None for 1.2 and 1.3.
         """
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.ca.configure_trust(context)
         if certificate is not None:
             certificate.configure_cert(context)
