@@ -1,5 +1,6 @@
 """Drives one connection of a worker by TLS, without sockets."""
 
+import asyncio
 import functools
 import ssl
 from dataclasses import replace
@@ -12,8 +13,9 @@ from serverkit_worker.observation import Observation
 from serverkit_worker.serving import Serving
 from serverkit_worker.tls import FixedContext
 from serverkit_worker.tls_handshake import TLSHandshake
+from serverkit_worker.tls_transport import TLSTransport
 from tests.worker.certificates import authority
-from tests.worker.driving import FakeTransport, make_serving, turns
+from tests.worker.driving import FakeTransport, hello, make_serving, turns
 from tests.worker.tls_peer import TLSPeer
 
 
@@ -120,3 +122,45 @@ def secure_line(
     config = replace(config or WorkerConfig(), **changes)  # type: ignore[arg-type]
     serving = make_serving(app, config, observation=observation)
     return SecureLine(serving, server=server, client=client)
+
+
+def secured(app: object = hello, **changes: object) -> SecureLine:
+    """Return a client whose handshake is done."""
+    assert callable(app)
+    line = secure_line(app, **changes)  # type: ignore[arg-type]
+    line.shake_hands()
+    line.take()
+    return line
+
+
+def transport_of(line: SecureLine) -> TLSTransport:
+    """Return the transport under test."""
+    transport = line.carrier.get_protocol()
+    assert isinstance(transport, TLSTransport)
+    return transport
+
+
+class Noting(asyncio.Protocol):
+    """Notes what it is told."""
+
+    def __init__(self, *, keeps: bool = True) -> None:
+        self.told: list[object] = []
+        self._keeps = keeps
+
+    def data_received(self, data: bytes) -> None:
+        self.told.append(data)
+
+    def eof_received(self) -> bool:
+        self.told.append("eof")
+        return self._keeps
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.told.append(exc)
+
+
+def noting(*, keeps: bool = True) -> tuple[SecureLine, TLSTransport, Noting]:
+    """Return a connection whose protocol takes notes."""
+    line = secured()
+    transport, protocol = transport_of(line), Noting(keeps=keeps)
+    transport.set_protocol(protocol)
+    return line, transport, protocol
