@@ -23,6 +23,7 @@ from docs.generator.state_tables import (
     writing_states,
 )
 from docs.generator.supervisor_parts import echo_example, supervisor_settings
+from docs.generator.websocket_tables import websocket_endings, websocket_order
 
 DOCS = Path(__file__).resolve().parents[1]
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
@@ -40,6 +41,10 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "guides/supervisor.md": {
         "echo-example": echo_example,
         "supervisor-settings": supervisor_settings,
+    },
+    "guides/websocket.md": {
+        "websocket-endings": websocket_endings,
+        "websocket-order": websocket_order,
     },
 }
 

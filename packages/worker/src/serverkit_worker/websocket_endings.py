@@ -22,9 +22,10 @@ class Ending:
     Args:
         cause: why a WebSocket ends.
         sent: the code of our close frame; None: nothing is sent, or not for us to choose.
-        told: the code the application is told; None: not for us to choose.
+        told: the code the application is told; None: nobody is told, or not for us to choose.
         reason: in words, for both.
-        note: what stands in the documentation where a code is not for us to choose.
+        sent_note: what the documentation says of `sent` where it is None.
+        told_note: what the documentation says of `told` where it is None.
         stream: how collectors see the end of the stream.
         connection: how collectors see the end of its connection.
     """
@@ -33,14 +34,21 @@ class Ending:
     sent: int | None = None
     told: int | None = None
     reason: str = ""
-    note: str = ""
+    sent_note: str = "nothing"
+    told_note: str = "nothing: it has ended"
     stream: StreamEndReason = "complete"
     connection: EndReason = "complete"
 
 
-CLIENT_CLOSED = Ending(cause="the client closes with a code", note="the client's")
+CLIENT_CLOSED = Ending(
+    cause="the client closes with a code",
+    sent_note="the client's code and reason",
+    told_note="the client's code and reason",
+)
 CLIENT_CLOSED_WITHOUT_CODE = Ending(
-    cause="the client closes without a code", told=NO_STATUS, note="a close frame without a code"
+    cause="the client closes without a code",
+    told=NO_STATUS,
+    sent_note="a close frame without a code",
 )
 PROTOCOL_ERROR = Ending(
     cause="the client breaks the protocol, or sends a close code that must not be sent",
@@ -75,14 +83,13 @@ PING_TIMEOUT = Ending(
 LOST = Ending(
     cause="the connection breaks down, or ends without a close frame",
     told=NO_CLOSE_FRAME,
-    note="nothing",
     stream="client_disconnect",
     connection="client_disconnect",
 )
 NOT_READING = Ending(
     cause="the client reads too little for `write_timeout`",
     told=NO_CLOSE_FRAME,
-    note="nothing: the connection is reset",
+    sent_note="nothing: the connection is reset",
     stream="client_disconnect",
     connection="write_timeout",
 )
@@ -93,11 +100,13 @@ IDLE = Ending(
     reason="idle",
     connection="timeout",
 )
-APP_CLOSED = Ending(cause="the application closes", note="the application's")
-APP_RETURNED = Ending(cause="the application returns without closing", sent=1000, note="nothing")
-APP_FAILED = Ending(
-    cause="the application raises", sent=1011, note="nothing", stream="error", connection="error"
+APP_CLOSED = Ending(
+    cause="the application closes",
+    sent_note="the application's code and reason",
+    told_note="the client's code and reason; its own where the client does not answer",
 )
+APP_RETURNED = Ending(cause="the application returns without closing", sent=1000)
+APP_FAILED = Ending(cause="the application raises", sent=1011, stream="error", connection="error")
 DRAINED = Ending(
     cause="the server stops, or a newer worker takes over",
     sent=1012,
@@ -109,7 +118,7 @@ ABORTED = Ending(
     cause="the server is cut short, or a drain takes longer than `shutdown_timeout` or "
     "`reload_timeout`",
     told=NO_CLOSE_FRAME,
-    note="nothing: the connection is reset",
+    sent_note="nothing: the connection is reset",
     stream="drain",
     connection="error",
 )
