@@ -27,6 +27,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "websocket_handshake",
         "websocket_states",
         "websocket_pieces",
+        "websocket_sequence",
         "websocket_wsproto",
         "websocket_writer",
         "websocket",

@@ -6,7 +6,8 @@ from serverkit_proto.config import ProtoConfig
 from serverkit_proto.errors import WebSocketError
 from serverkit_proto.websocket_deflate import DeflateParameters, Deflater, Inflater
 from serverkit_proto.websocket_masking import unmask
-from serverkit_proto.websocket_pieces import PartialFrame, not_utf8
+from serverkit_proto.websocket_pieces import BinaryPieces, TextPieces, not_utf8
+from serverkit_proto.websocket_sequence import CONTINUATION, FrameSequence
 from serverkit_proto.websocket_states import Event
 from serverkit_proto.websocket_writer import MAX_CONTROL_SIZE, MessageWriter
 from serverkit_proto.websocket_wsproto import Close, FrameReader, Message, Ping, Pong
@@ -17,13 +18,17 @@ MAX_REST = 4_096
 _MASKED = 0x80
 _SIZE = 0x7F
 _OPCODE = 0x0F
+_FIN = 0x80
 _RSV1 = 0x40
 _TEXT, _BINARY, _PING, _PONG = 0x81, 0x82, 0x89, 0x8A  # first bytes, with FIN
-_PLAIN = frozenset({_TEXT, _BINARY})
-_DEFLATED = frozenset({_TEXT | _RSV1, _BINARY | _RSV1})
+_WHOLE = frozenset({_TEXT, _BINARY})
+_PLAIN = frozenset({0x01, 0x02}) | _WHOLE
+_DEFLATED = frozenset({first | _RSV1 for first in _PLAIN})
+_CONTINUATIONS = frozenset({0x00, 0x80})
 _CONTROL = frozenset({_PING, _PONG})
 _SMALL, _MEDIUM = 6, 8  # sizes of the header of a masked frame; the third is 14
 _HUGE = 1 << 63
+_NOTHING = BinaryPieces()  # stands for the pieces of no message
 type _Header = tuple[int, int, int, bytes]
 """The first byte, where the payload begins, its length, the key or nothing."""
 _new = tuple.__new__  # makes a named tuple in a third of the time of its own constructor
@@ -70,22 +75,24 @@ class WebSocket(MessageWriter):
     __slots__ = (
         "_at_start",
         "_buffer",
-        "_config",
         "_fast",
-        "_frame_left",
+        "_fin",
         "_inflater",
         "_is_reading",
-        "_partial",
+        "_left",
+        "_mask",
+        "_pieces",
         "_plain_size",
         "_position",
         "_reader",
+        "_reader_left",
+        "_sequence",
     )
 
     def __init__(
         self, config: ProtoConfig, deflate: DeflateParameters | None, *, _fast: bool = True
     ) -> None:
         super().__init__(None if deflate is None else Deflater(deflate))
-        self._config = config
         self._inflater: Inflater | None = None
         if deflate is not None:
             self._inflater = Inflater(deflate, config.websocket_max_message_size)
@@ -96,9 +103,13 @@ class WebSocket(MessageWriter):
         self._fast = _fast  # False: every frame goes through wsproto, to compare with
         self._at_start = _fast  # a frame begins at the position, and no message is under way
         self._plain_size = min(MAX_CONTROL_SIZE, config.websocket_max_message_size)
-        self._partial: PartialFrame | None = None
+        self._sequence = FrameSequence(config)
+        self._pieces: TextPieces | BinaryPieces = _NOTHING  # of a message of plain frames
+        self._left = 0  # bytes of the payload of a plain frame that are still to come
+        self._mask = b""  # its key, from the next byte on
+        self._fin = True  # it is the last of its message
         self._reader: FrameReader | None = None  # most WebSockets need it at their end only
-        self._frame_left = 0  # bytes of a frame that the reader is to have
+        self._reader_left = 0  # bytes of a frame that the reader is still to have
 
     # What comes in.
 
@@ -143,7 +154,7 @@ class WebSocket(MessageWriter):
             # A small message in one frame, the most common: all in one function.
             first = buffer[position]
             end = start + buffer[position + 1] - _MASKED
-            if start <= end <= size and end - start <= self._plain_size and (first in _PLAIN):
+            if start <= end <= size and end - start <= self._plain_size and first in _WHOLE:
                 data = unmask(buffer[start:end], buffer[position + 2 : start])
                 if end == size:
                     self._buffer = b""
@@ -165,9 +176,9 @@ class WebSocket(MessageWriter):
         """Give what came next, whatever it is."""
         event: WebSocketEvent | None = None
         while event is None and self._buffer:
-            if self._partial is not None:
-                event = self._go_on(self._partial)
-            elif self._frame_left:
+            if self._left:
+                event = self._go_on()
+            elif self._reader_left:
                 event = self._read_by_wsproto()
             else:
                 header = self._read_header()
@@ -177,7 +188,7 @@ class WebSocket(MessageWriter):
                     event = self._read_plain(header)
                 else:
                     self._at_start = False
-                    self._frame_left = header[1] + header[2] - self._position
+                    self._reader_left = header[1] + header[2] - self._position
         return event
 
     def _read_header(self) -> _Header | None:
@@ -198,74 +209,91 @@ class WebSocket(MessageWriter):
         return None if start > len(buffer) else (first, start, length, bytes(buffer[key:start]))
 
     def _is_plain(self, header: _Header) -> bool:
-        """Tell whether a frame can be read without wsproto: it has no surprises, and is right."""
+        """Tell whether a frame can be read without wsproto: it has no surprises, and is right.
+
+        Whether its message is too large, or has too many frames, is not judged here.
+        """
         first, start, length, mask = header
         if not self._fast or not mask:
             return False
         size = start - self._position
         if first in _CONTROL:
             return size == _SMALL and start + length <= len(self._buffer)
-        if self._reader is not None and self._reader.in_message:
-            return False
         if size != _SMALL and not (length > 125 if size == _MEDIUM else 65_535 < length < _HUGE):
             return False
-        if first in _PLAIN:
-            return length <= self._config.websocket_max_message_size
-        return self._inflater is not None and first in _DEFLATED
+        if first in _CONTINUATIONS:
+            return self._sequence.in_message
+        if self._sequence.in_message:
+            return False
+        return first in _PLAIN or (first in _DEFLATED and self._inflater is not None)
 
     def _read_plain(self, header: _Header) -> WebSocketEvent | None:
         first, start, length, mask = header
-        buffer = self._buffer
         end = start + length
-        is_text = first & _OPCODE == _TEXT & _OPCODE
-        if end > len(buffer):
-            inflater = self._inflater if first & _RSV1 else None
-            self._partial = PartialFrame(length, mask, text=is_text, inflater=inflater)
-            self._at_start = False
-            self._take(start)
-            return None
-        data = unmask(
-            memoryview(buffer)[start:end] if length > MAX_REST else buffer[start:end], mask
-        )
-        self._take(end)
-        if first == _PING:
+        if first in _CONTROL:
+            data = unmask(self._buffer[start:end], mask)
+            self._take(end)
+            if first == _PONG:
+                return PongReceived(data)
             self._answer_ping(data)
             return None
-        if first == _PONG:
-            return PongReceived(data)
-        if first & _RSV1 and self._inflater is not None:
+        sequence = self._sequence
+        opcode = first & _OPCODE
+        sequence.begin_frame(opcode, length, is_deflated=first & _RSV1 != 0)
+        if opcode == CONTINUATION or not first & _FIN or end > len(self._buffer):
+            if opcode != CONTINUATION:
+                self._pieces = TextPieces() if sequence.is_text else BinaryPieces()
+            self._at_start = False
+            self._left, self._mask, self._fin = length, mask, first & _FIN != 0
+            self._take(start)
+            return self._go_on()
+        sequence.end_frame(fin=True)
+        payload = (
+            memoryview(self._buffer)[start:end] if length > MAX_REST else self._buffer[start:end]
+        )
+        data = unmask(payload, mask)
+        self._take(end)
+        if sequence.is_deflated and self._inflater is not None:
             data = self._inflater.inflate(data, end=True)
-        if not is_text:
+        if not sequence.is_text:
             return MessageReceived(data)
         try:
             return MessageReceived(data.decode())
         except UnicodeDecodeError:
             raise not_utf8() from None
 
-    def _go_on(self, partial: PartialFrame) -> MessageReceived | None:
-        """Read more of a plain frame of which part has come."""
+    def _go_on(self) -> MessageReceived | None:
+        """Read what has come of the payload of a plain frame."""
         position = self._position
-        end = min(position + partial.left, len(self._buffer))
-        message = partial.feed(memoryview(self._buffer)[position:end])
+        end = min(position + self._left, len(self._buffer))
+        piece = unmask(memoryview(self._buffer)[position:end], self._mask)
         self._take(end)
-        if message is None:
-            return None
-        self._partial = None
-        self._at_start = True
-        return MessageReceived(message)
+        self._left -= len(piece)
+        if self._left:
+            turn = len(piece) % 4
+            self._mask = self._mask[turn:] + self._mask[:turn]
+        sequence = self._sequence
+        is_last = self._fin and not self._left
+        if sequence.is_deflated and self._inflater is not None:
+            piece = self._inflater.inflate(piece, end=is_last)
+        message = self._pieces.add(piece, end=is_last)
+        if not self._left:
+            sequence.end_frame(fin=self._fin)
+            self._at_start = self._fin
+        return None if message is None else MessageReceived(message)
 
     def _read_by_wsproto(self) -> WebSocketEvent | None:
         """Let wsproto read what has come of a frame, and no more than that."""
         reader = self._reader
         if reader is None:
-            reader = self._reader = FrameReader(self._config, self._inflater)
+            reader = self._reader = FrameReader(self._sequence, self._inflater)
         position = self._position
-        data = bytes(self._buffer[position : position + self._frame_left])
-        self._frame_left -= len(data)
+        data = bytes(self._buffer[position : position + self._reader_left])
+        self._reader_left -= len(data)
         self._take(position + len(data))
         frame = reader.read(data)
-        if not self._frame_left:
-            self._at_start = self._fast and not reader.in_message
+        if not self._reader_left:
+            self._at_start = self._fast and not self._sequence.in_message
         match frame:
             case Message():
                 return MessageReceived(frame.data)
@@ -288,7 +316,9 @@ class WebSocket(MessageWriter):
         self._is_reading = self._at_start = False
         self._buffer = b""
         self._position = 0
-        self._partial = self._reader = self._inflater = None
+        self._left = self._reader_left = 0
+        self._pieces = _NOTHING
+        self._reader = self._inflater = None
 
     def _take(self, position: int) -> None:
         """Count everything before the position as taken."""

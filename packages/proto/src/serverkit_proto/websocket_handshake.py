@@ -156,13 +156,18 @@ def accept_head(
     Source: RFC 6455 section 4.2.2.
     """
     given = validate_fields(fields)
-    for name, value in given:
+    for name, _ in given:
         if name in _OURS:
             raise LocalProtocolError(
                 f"{name!r} is the handshake's own to send", "SERVERKIT_APP_BAD_HEADER"
             )
-        if name == b"sec-websocket-protocol":
-            _check_offered(value.decode("latin-1"), handshake)
+    chosen = [value.decode("latin-1") for value in _values(given, b"sec-websocket-protocol")]
+    if len(chosen) + (subprotocol is not None) > 1:
+        raise LocalProtocolError(
+            "a WebSocket has one subprotocol at most", "SERVERKIT_APP_BAD_HEADER"
+        )
+    for each in chosen:
+        _check_offered(each, handshake)
     ours: list[tuple[bytes, bytes]] = [
         (b"upgrade", b"websocket"),
         (b"connection", b"Upgrade"),

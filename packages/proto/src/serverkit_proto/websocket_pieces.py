@@ -3,8 +3,6 @@
 import codecs
 
 from serverkit_proto.errors import WebSocketError
-from serverkit_proto.websocket_deflate import Inflater
-from serverkit_proto.websocket_masking import unmask
 
 MAX_RECENT = 1_024
 """So many pieces are kept apart. A piece of one byte costs fifty; a message is not to be that
@@ -92,45 +90,3 @@ class BinaryPieces(Pieces[bytes]):
         """Take more; give the whole when it ends."""
         self.append(data)
         return self.take() if end else None
-
-
-class PartialFrame:
-    """A data frame that is a whole message, while it comes.
-
-    Owner: one WebSocket.
-
-    Args:
-        left: Size of the payload in bytes, at least 1.
-        mask: The key of the frame.
-        text: It is a text, not binary.
-        inflater: None for a message that is not deflated.
-
-    Attributes:
-        left: So much of the payload is still to come.
-    """
-
-    __slots__ = ("_inflater", "_mask", "_pieces", "left")
-
-    def __init__(self, left: int, mask: bytes, *, text: bool, inflater: Inflater | None) -> None:
-        self.left = left
-        self._mask = mask
-        self._inflater = inflater
-        self._pieces = TextPieces() if text else BinaryPieces()
-
-    def feed(self, data: bytes | bytearray | memoryview) -> str | bytes | None:
-        """Take more of the payload.
-
-        Returns:
-            The message, when all of it is here.
-
-        Raises:
-            WebSocketError: It is too large (1009), or is not UTF-8 or cannot be inflated (1007).
-        """
-        piece = unmask(data, self._mask)
-        self.left -= len(piece)
-        end = not self.left
-        turn = len(piece) % 4
-        self._mask = self._mask[turn:] + self._mask[:turn]
-        if self._inflater is not None:
-            piece = self._inflater.inflate(piece, end=end)
-        return self._pieces.add(piece, end=end)

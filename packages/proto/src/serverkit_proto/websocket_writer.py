@@ -33,18 +33,30 @@ class MessageWriter:
 
     Attributes:
         has_pongs: Answers to pings are to be sent.
+        holds_answer: Set by the owner, who calls `answer` then, so that messages that answer to
+            those before the peer's end can still be sent.
 
     Source: RFC 6455 sections 5 and 6, RFC 7692 section 7.2.1.
     """
 
-    __slots__ = ("_deflater", "_out", "_pongs", "_state", "has_pongs")
+    __slots__ = (
+        "_answer_due",
+        "_deflater",
+        "_out",
+        "_pongs",
+        "_state",
+        "has_pongs",
+        "holds_answer",
+    )
 
     def __init__(self, deflater: Deflater | None) -> None:
         self._deflater = deflater
         self._state = State.OPEN
         self._out: list[bytes] = []
         self._pongs: list[bytes] = []
+        self._answer_due: tuple[Event, int, str] | None = None
         self.has_pongs = False
+        self.holds_answer = False
 
     def send_message(self, data: str | bytes) -> None:
         """Send a message: text or binary, by its type.
@@ -106,6 +118,16 @@ class MessageWriter:
         self._queue_close(code, reason)
         self._follow(Event.CLOSE_SENT)
 
+    def answer(self) -> None:
+        """Queue the close frame that answers to the peer's end, if one is due; only once."""
+        if self._answer_due is None:
+            return
+        event, code, reason = self._answer_due
+        self._answer_due = None
+        if Action.CLOSE in ALLOWED[self._state]:
+            self._queue_close(code, reason)
+        self._follow(event)
+
     def data_to_send(self) -> list[bytes]:
         """Take the bytes to write now, in order: small ones joined, large ones not copied."""
         if self.has_pongs:
@@ -136,9 +158,9 @@ class MessageWriter:
 
     def _end(self, event: Event, code: int, reason: str) -> None:
         """Close because of the peer, unless we have closed already."""
-        if Action.CLOSE in ALLOWED[self._state]:
-            self._queue_close(code, reason)
-        self._follow(event)
+        self._answer_due = event, code, reason
+        if not self.holds_answer:
+            self.answer()
 
     # How it is done.
 

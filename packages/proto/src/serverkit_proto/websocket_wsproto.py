@@ -15,10 +15,10 @@ from wsproto.frame_protocol import (
     RsvBits,
 )
 
-from serverkit_proto.config import ProtoConfig
 from serverkit_proto.errors import WebSocketError
 from serverkit_proto.websocket_deflate import Inflater
 from serverkit_proto.websocket_pieces import Pieces, ends_in_surrogate, not_utf8
+from serverkit_proto.websocket_sequence import FrameSequence
 
 BAD_GATEWAY = 1014
 """A registered close code that wsproto takes for a reserved one."""
@@ -58,23 +58,22 @@ type Frame = Message | Ping | Pong | Close
 
 
 class FrameReader:
-    """Reads frames, of which those that matter together all have to come here.
+    """Reads the frames it is given, in whatever state their message is.
 
     Owner: one WebSocket.
+
+    Args:
+        sequence: Knows all data frames, also those that do not come here.
+        inflater: None if no message may be deflated.
     """
 
     __slots__ = ("_binary", "_limits", "_protocol", "_text")
 
-    def __init__(self, config: ProtoConfig, inflater: Inflater | None) -> None:
-        self._limits = _Limits(config, inflater)
+    def __init__(self, sequence: FrameSequence, inflater: Inflater | None) -> None:
+        self._limits = _Limits(sequence, inflater)
         self._protocol = FrameProtocol(client=False, extensions=[self._limits])
         self._text = Pieces("")
         self._binary = Pieces(b"")
-
-    @property
-    def in_message(self) -> bool:
-        """Whether a message has begun and is not complete."""
-        return self._limits.in_message
 
     def read(self, data: bytes) -> Frame | None:
         """Read what came of one frame.
@@ -118,18 +117,12 @@ class _Limits(Extension):
 
     name = "serverkit"
 
-    def __init__(self, config: ProtoConfig, inflater: Inflater | None) -> None:
-        self.in_message = False
-        self._max_size = config.websocket_max_message_size
-        self._max_fragments = config.websocket_max_fragments
+    def __init__(self, sequence: FrameSequence, inflater: Inflater | None) -> None:
+        self._sequence = sequence
         self._inflater = inflater
-        self._size = 0  # of the message, as it is sent
-        self._fragments = 0
-        self._compressed = False
-        self._is_text = False
-        self._last = b""  # two bytes of a text, as far as it has come
         self.opcode = Opcode.CONTINUATION  # of the frame that comes
         self.bad_gateway = False  # the close frame has the code that wsproto does not know
+        self._last = b""  # two bytes of a text, as far as it has come
 
     def enabled(self) -> bool:
         """Say that this takes part."""
@@ -150,26 +143,12 @@ class _Limits(Extension):
         self.opcode = opcode
         if opcode.iscontrol():
             return _NO_BITS
-        if opcode is Opcode.CONTINUATION:
-            if not self.in_message:
-                raise WebSocketError(1002, "a continuation frame continues nothing")
-        elif self.in_message:
-            raise WebSocketError(1002, "a message begins before the end of the last one")
-        else:
-            self._size = self._fragments = 0
-            self._is_text = opcode is Opcode.TEXT
+        starts = opcode is not Opcode.CONTINUATION
+        is_deflated = starts and rsv.rsv1 and self._inflater is not None
+        self._sequence.begin_frame(opcode, payload_length, is_deflated=is_deflated)
+        if starts:
             self._last = b""
-            self._compressed = rsv.rsv1 and self._inflater is not None
-            self.in_message = True
-        self._fragments += 1
-        if self._fragments > self._max_fragments:
-            raise WebSocketError(1009, "a message has too many fragments")
-        self._size += payload_length
-        if self._size > self._max_size and not self._compressed:
-            raise WebSocketError(1009, "a message is too large")
-        if opcode is Opcode.CONTINUATION or not self._compressed:
-            return _NO_BITS
-        return _RSV1
+        return _RSV1 if is_deflated else _NO_BITS
 
     def frame_inbound_payload_data(
         self,
@@ -182,9 +161,9 @@ class _Limits(Extension):
             return _NORMAL + data[2:]
         if self.opcode.iscontrol():
             return data
-        if self._compressed and self._inflater is not None:
+        if self._sequence.is_deflated and self._inflater is not None:
             data = self._inflater.inflate(data, end=False)
-        if self._is_text and data:
+        if self._sequence.is_text and data:
             self._last = (self._last + data[-2:])[-2:]
             if ends_in_surrogate(self._last):
                 raise not_utf8()
@@ -196,9 +175,9 @@ class _Limits(Extension):
         fin: bool,  # noqa: FBT001  wsproto's interface
     ) -> bytes | None:
         """Inflate what a message has kept back until its end."""
-        if self.opcode.iscontrol() or not fin:
+        if self.opcode.iscontrol():
             return None
-        self.in_message = False
-        if not self._compressed or self._inflater is None:
+        self._sequence.end_frame(fin=fin)
+        if not fin or not self._sequence.is_deflated or self._inflater is None:
             return None
         return self._inflater.inflate(b"", end=True)
