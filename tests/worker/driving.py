@@ -305,6 +305,20 @@ def make_serving(
     )
 
 
+def carry_plainly(
+    serving: Serving, connection: HTTP1Connection, extra: Mapping[str, object] | None
+) -> FakeTransport:
+    """Give a connection a transport."""
+    transport = FakeTransport(extra)
+    transport.set_protocol(connection)
+    connection.connection_made(transport)
+    return transport
+
+
+carry = carry_plainly
+"""How clients are connected; see the fixture `carried`."""
+
+
 def connect(
     serving: Serving,
     *,
@@ -314,10 +328,7 @@ def connect(
     """Connect a client, which is refused in a drain unless it has its connection already."""
     if connection is None:
         connection = HTTP1Connection(serving, DRAINING if serving.draining else None)
-    transport = FakeTransport(extra)
-    transport.set_protocol(connection)
-    connection.connection_made(transport)
-    return Wire(serving, connection, transport)
+    return Wire(serving, connection, carry(serving, connection, extra))
 
 
 def wire(

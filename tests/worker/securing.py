@@ -154,6 +154,16 @@ class Noting(asyncio.Protocol):
         self.told.append("eof")
         return self._keeps
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def pause_writing(self) -> None:
+        assert isinstance(self.transport, asyncio.WriteTransport)
+        self.told.append(("paused", self.transport.get_write_buffer_size()))
+
+    def resume_writing(self) -> None:
+        self.told.append("resumed")
+
     def connection_lost(self, exc: Exception | None) -> None:
         self.told.append(exc)
 
@@ -162,5 +172,6 @@ def noting(*, keeps: bool = True) -> tuple[SecureLine, TLSTransport, Noting]:
     """Return a connection whose protocol takes notes."""
     line = secured()
     transport, protocol = transport_of(line), Noting(keeps=keeps)
+    protocol.connection_made(transport)
     transport.set_protocol(protocol)
     return line, transport, protocol

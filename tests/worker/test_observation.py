@@ -359,12 +359,13 @@ def test_where_nobody_listens_there_is_nobody_to_tell() -> None:
     assert observe(None, Lines(), worker_id=0) is not None
 
 
-@pytest.mark.parametrize("log", [None, Lines()])
+@pytest.mark.parametrize("logs", [False, True])
 @stepped
 async def test_nothing_is_built_that_nobody_hears(
-    log: Lines | None, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, *, logs: bool
 ) -> None:
     """Neither an event without a collector, nor a time without a log."""
+    log = Lines() if logs else None
 
     def never(*_: object, **__: object) -> None:
         raise AssertionError("built for nobody")

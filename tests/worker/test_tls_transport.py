@@ -140,6 +140,19 @@ async def test_little_is_kept_besides_the_buffer_that_counts() -> None:
 
 
 @stepped
+async def test_who_writes_much_is_paused_when_all_is_written() -> None:
+    """So that what waits for the client can be measured then."""
+    line, transport, protocol = noting()
+    line.carrier.room = 0
+    transport.writelines([BIG, BIG])
+
+    assert protocol.told == [("paused", transport.get_write_buffer_size())]
+    line.carrier.client_reads(10_000_000)
+    transport.write(b"abc")
+    assert protocol.told[1:] == ["resumed"]
+
+
+@stepped
 async def test_several_pieces_leave_in_one_write() -> None:
     """Head and body, for example; those of no length are none."""
     line, transport, _ = noting()

@@ -57,6 +57,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         "_has_eof",
         "_is_closing",
         "_is_eof_written",
+        "_is_pause_due",
+        "_is_writing",
         "_protocol",
         "_read",
         "_write",
@@ -78,6 +80,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._protocol = protocol
         self._read = encryption.ssl_object.read
         self._write = encryption.ssl_object.write
+        self._is_writing = False
+        self._is_pause_due = False
         self._is_closing = False
         self._is_eof_written = False
         self._has_eof = False  # The client has ended its direction.
@@ -112,8 +116,11 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 
     @override
     def pause_writing(self) -> None:
-        """Hand it on."""
-        self._protocol.pause_writing()
+        """Hand it on, but not before all that is being written can be measured."""
+        if self._is_writing:
+            self._is_pause_due = True
+        else:
+            self._protocol.pause_writing()
 
     @override
     def resume_writing(self) -> None:
@@ -179,20 +186,24 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     @override
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write; bytes are encrypted from where they are."""
-        self._encrypt(data)
-        self._encryption.flush(self._carrier)
+        self.writelines((data,))
 
     @override
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         """Write all, in as few packets as possible."""
+        if self._is_eof_written:
+            raise RuntimeError("nothing can be written behind the end")
+        self._is_writing = True
         for data in list_of_data:
             self._encrypt(data)
         self._encryption.flush(self._carrier)
+        self._is_writing = False
+        if self._is_pause_due:
+            self._is_pause_due = False
+            self._protocol.pause_writing()
 
     def _encrypt(self, data: bytes | bytearray | memoryview) -> None:
         """Encrypt; a lot of it is written as it goes."""
-        if self._is_eof_written:
-            raise RuntimeError("nothing can be written behind the end")
         if self._is_closing or not data:
             return
         write = self._write
