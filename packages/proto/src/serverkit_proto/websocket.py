@@ -102,7 +102,7 @@ class WebSocket(MessageWriter):
         self._position = 0
         self._fast = _fast  # False: every frame goes through wsproto, to compare with
         self._at_start = _fast  # a frame begins at the position, and no message is under way
-        self._plain_size = min(MAX_CONTROL_SIZE, config.websocket_max_message_size)
+        self._plain_size = config.websocket_max_message_size
         self._sequence = FrameSequence(config)
         self._pieces: TextPieces | BinaryPieces = _NOTHING  # of a message of plain frames
         self._left = 0  # bytes of the payload of a plain frame that are still to come
@@ -151,11 +151,17 @@ class WebSocket(MessageWriter):
         start = position + 6
         size = len(buffer)
         if self._at_start and start <= size:
-            # A small message in one frame, the most common: all in one function.
+            # A message in one frame that is all here, the most common: all in one function.
             first = buffer[position]
-            end = start + buffer[position + 1] - _MASKED
-            if start <= end <= size and end - start <= self._plain_size and first in _WHOLE:
-                data = unmask(buffer[start:end], buffer[position + 2 : start])
+            length = buffer[position + 1] - _MASKED
+            if length > MAX_CONTROL_SIZE:
+                start += 2
+                length = buffer[position + 2] << 8 | buffer[position + 3] if length == 126 else 0
+                if length <= MAX_CONTROL_SIZE:
+                    start = size + 1  # A size of eight bytes, or one that takes more than it must.
+            end = start + length
+            if start <= end <= size and length <= self._plain_size and first in _WHOLE:
+                data = unmask(buffer[start:end], buffer[start - 4 : start])
                 if end == size:
                     self._buffer = b""
                     self._position = 0
