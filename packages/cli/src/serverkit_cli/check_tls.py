@@ -47,10 +47,16 @@ def _verify(config: ServerConfig, subject: Subject, sources: Mapping[str, Source
         raise Failure(f"{text}; it is not good yet. Look at the clock of this machine.")
     text = f"{text}; until {facts.last_day}"
     if days < SOON_DAYS:
-        raise Doubt(f"{text}, which is in {days:.0f} days. Renew it.")
+        raise Doubt(f"{text}, which is in {_count(days)}. Renew it.")
     if not finding.is_for_name:
         raise Doubt(f"{text}; it is not for {subject.name}, so clients will refuse it there")
-    return f"{text}, {days:.0f} days"
+    return f"{text}, {_count(days)}"
+
+
+def _count(days: float) -> str:
+    if days < 1:
+        return "less than a day"
+    return "1 day" if days < 2 else f"{int(days)} days"
 
 
 def _where(subject: Subject) -> str:
