@@ -23,7 +23,12 @@ from docs.generator.state_tables import (
     writing_states,
 )
 from docs.generator.supervisor_parts import echo_example, supervisor_settings
-from docs.generator.websocket_tables import websocket_endings, websocket_order
+from docs.generator.websocket_tables import (
+    websocket_endings,
+    websocket_order,
+    websocket_state_diagram,
+    websocket_states,
+)
 
 DOCS = Path(__file__).resolve().parents[1]
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
@@ -32,6 +37,8 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "modules": module_list,
         "reading-states": reading_states,
         "response-order": response_order,
+        "websocket-state-diagram": websocket_state_diagram,
+        "websocket-states": websocket_states,
         "worker-events": worker_events,
         "worker-state-diagram": worker_state_diagram,
         "worker-states": worker_states,

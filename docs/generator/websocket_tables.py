@@ -1,6 +1,8 @@
-"""The tables of docs/guides/websocket.md, from the tables in the code."""
+"""The tables of docs/guides/websocket.md and of its states, from the tables in the code."""
 
 from docs.generator.parts import table
+from docs.generator.state_tables import member_notes
+from serverkit_proto.websocket_states import ALLOWED, TRANSITIONS, Action, State
 from serverkit_worker.websocket_endings import ENDINGS, NO_STATUS, Ending
 from serverkit_worker.websocket_messages import WEBSOCKET_STATES
 
@@ -18,6 +20,35 @@ def websocket_endings() -> str:
     """What is sent and told, by the cause of an end."""
     rows = ((each.cause, _sent(each), _told(each)) for each in ENDINGS)
     return table(("cause", "the client is sent", "the application is told"), rows)
+
+
+def websocket_states() -> str:
+    """How far a WebSocket is, what may be sent then, and what follows."""
+    notes = member_notes(State)
+    rows = (
+        (
+            f"`{state.name}`",
+            notes[state.name],
+            ", ".join(action.value for action in Action if action in ALLOWED[state]) or "-",
+            "; ".join(
+                f"{event.value}: `{after.name}`" for event, after in TRANSITIONS[state].items()
+            )
+            or "-",
+        )
+        for state in State
+    )
+    return table(("state", "meaning", "what may be sent", "what follows"), rows)
+
+
+def websocket_state_diagram() -> str:
+    """The same as a picture."""
+    lines = ["stateDiagram-v2", f"    [*] --> {next(iter(State)).name}"]
+    for state in State:
+        ways = TRANSITIONS[state].items()
+        lines += [f"    {state.name} --> {after.name}: {event.value}" for event, after in ways]
+        if not ways:
+            lines.append(f"    {state.name} --> [*]")
+    return "```mermaid\n" + "\n".join(lines) + "\n```\n"
 
 
 def _sent(ending: Ending) -> str:

@@ -7,12 +7,10 @@ the first example that breaks one, or that takes more than a second, and shows t
 finds. What it finds becomes a vector in tests/conformance.
 """
 
-import itertools
 import sys
-import time
 from collections.abc import Callable
 
-from hypothesis import HealthCheck, settings
+from tests.fuzz.search import search
 
 
 def properties() -> list[Callable[[], None]]:
@@ -29,23 +27,5 @@ def properties() -> list[Callable[[], None]]:
     ]
 
 
-def main(seconds: float) -> None:
-    """Search until the time is over."""
-    settings.register_profile(
-        "search",
-        database=None,
-        deadline=1_000,
-        max_examples=500,
-        suppress_health_check=list(HealthCheck),
-    )
-    settings.load_profile("search")
-    end = time.monotonic() + seconds
-    for count, check in enumerate(itertools.cycle(properties())):
-        if time.monotonic() > end:
-            sys.stderr.write(f"nothing found in {count * 500} examples\n")
-            return
-        check()
-
-
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 60)
+    search(properties, float(sys.argv[1]) if len(sys.argv) > 1 else 60)
