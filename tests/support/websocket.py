@@ -8,6 +8,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Coroutine, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +20,13 @@ from websockets.http11 import Response
 from tests.support.server_process import WAIT_S, ServerProcess
 
 type Data = str | bytes
+
+
+async def connected(server: ServerProcess, path: str, **options: Any) -> ClientConnection:  # noqa: ANN401
+    """Return a WebSocket to a server, over TLS if the server speaks it."""
+    bounds = {"open_timeout": WAIT_S, "close_timeout": WAIT_S, "ping_interval": None}
+    where = {"ssl": server.trust, "proxy": None, "max_size": None}
+    return await connect(server.websocket_url + path, **(where | bounds | options))
 
 
 class Dialer:
@@ -49,8 +57,11 @@ class Dialer:
 
     def run[T](self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Return what a coroutine returns in the event loop of the sockets."""
-        bounded = asyncio.wait_for(coroutine, WAIT_S)
-        return asyncio.run_coroutine_threadsafe(bounded, self._loop).result()
+        return self.start(asyncio.wait_for(coroutine, WAIT_S)).result()
+
+    def start[T](self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Return a coroutine's future; it runs in the event loop of the sockets."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     @contextmanager
     def __call__(self, server: ServerProcess, path: str, **options: Any) -> Iterator["Socket"]:  # noqa: ANN401
@@ -63,13 +74,7 @@ class Dialer:
 
     def open(self, server: ServerProcess, path: str, **options: Any) -> "Socket":  # noqa: ANN401
         """Open a WebSocket; whoever asked for it closes it."""
-
-        async def open_() -> ClientConnection:
-            bounds = {"open_timeout": WAIT_S, "close_timeout": WAIT_S, "ping_interval": None}
-            where = {"ssl": server.trust, "proxy": None, "max_size": None}
-            return await connect(server.websocket_url + path, **(where | bounds | options))
-
-        return Socket(self, self.run(open_()))
+        return Socket(self, self.run(connected(server, path, **options)))
 
     def refusal(self, server: ServerProcess, path: str, **options: Any) -> Response:  # noqa: ANN401
         """Return the response with which a server refuses a handshake."""
