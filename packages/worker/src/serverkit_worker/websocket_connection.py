@@ -4,6 +4,8 @@ Whatever a read completes is delivered within `data_received`.
 
 Rules:
     Nothing has a timer of its own: `expire` looks at what is due.
+    Messages are answered before the end that follows them in the same read: a close frame or an
+    error is acted on when the application, woken, has had its turn of the loop.
     What waits for the application is bounded: nothing is delivered while its queue is full, and
     nothing read once something had to wait behind it.
 
@@ -37,7 +39,7 @@ class WebSocketConnection(WebSocketOutput):
     Owner: the worker's loop thread.
     """
 
-    __slots__ = ("_heard", "_next_ping", "_pong_deadline")
+    __slots__ = ("_end_due", "_heard", "_next_ping", "_pong_deadline")
 
     def __init__(
         self,
@@ -59,6 +61,8 @@ class WebSocketConnection(WebSocketOutput):
             received: what the client has sent behind its handshake.
         """
         super().__init__(serving, exchange, deflate, client, observer)
+        self._proto.holds_answer = True
+        self._end_due: CloseReceived | WebSocketError | None = None  # What waits for a turn.
         self._heard = True  # Something has come since the last ping.
         self._next_ping = serving.sweep.now + serving.timeouts.websocket_ping_interval_s
         self._pong_deadline = NEVER
@@ -92,6 +96,7 @@ class WebSocketConnection(WebSocketOutput):
         Returns:
             Whether the transport stays open for writing: it does not.
         """
+        self._end()  # Its answer may still be read.
         self._lose()
         return False
 
@@ -115,27 +120,55 @@ class WebSocketConnection(WebSocketOutput):
 
     # From bytes to messages
 
-    def _pump(self) -> None:
-        """Act on all that the protocol makes of the bytes received, up to a full queue."""
+    def _pump(self, *, has_turn: bool = False) -> None:
+        """Act on all that the protocol makes of the bytes received, up to a full queue.
+
+        Args:
+            has_turn: the application is at work on messages, and may answer to them.
+        """
         exchange = self._exchange
         next_event = self._proto.next_event
         try:
-            while not exchange.full:
-                event = next_event()
-                if event is None:
-                    if self._is_lost:
-                        exchange.peer_gone()
-                    break
+            while not exchange.full and (event := next_event()) is not None:
                 if type(event) is MessageReceived:
                     if self._ending is None:  # Behind our close frame nobody wants any.
                         self._last_message = self._sweep.now
                         exchange.deliver(event.data)
+                        has_turn = True
                 elif type(event) is CloseReceived:
-                    self._client_closed(event)
+                    self._end_due = event
         except WebSocketError as error:
-            self._client_broke(error)
+            self._end_due = error
+        if self._end_due is not None:
+            self._end_soon(has_turn=has_turn)
+        elif self._is_lost and not exchange.full:
+            exchange.peer_gone()
         if self._proto.has_pongs and not self._flush_due:
             self._write(self._proto.data_to_send())
+
+    def _end_soon(self, *, has_turn: bool) -> None:
+        """Act on the end that the client has made, behind the application if that has a turn."""
+        if has_turn and not self._is_lost:
+            self._serving.loop.call_soon(self._end)
+        else:
+            self._end()
+
+    def _end_soon(self, *, has_turn: bool) -> None:
+        if has_turn and not self._is_lost:
+            self._serving.loop.call_soon(self._end)
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        """Act on the end that the client has made, once."""
+        due, self._end_due = self._end_due, None
+        if due is None:
+            return
+        self._proto.answer()
+        if isinstance(due, CloseReceived):
+            self._client_closed(due)
+        else:
+            self._client_broke(due)
 
     def _client_closed(self, event: CloseReceived) -> None:
         """Close the connection behind a close frame, which the protocol has answered."""
@@ -153,6 +186,7 @@ class WebSocketConnection(WebSocketOutput):
         """Let go of a connection that is lost; what has come before is still delivered."""
         if not self._is_lost:
             self._is_lost = True
+            self._end()
             if self._set_closed(self._ending or LOST):
                 self._exchange.lose()
                 self._cancel_left()
@@ -162,7 +196,7 @@ class WebSocketConnection(WebSocketOutput):
 
     def read_on(self) -> None:
         """Deliver what has waited, and read again."""
-        self._pump()
+        self._pump(has_turn=True)
         if not self._exchange.full and self._phase is not CLOSED:
             self._client.resume_reading()
 
