@@ -1,5 +1,6 @@
 """How a WebSocket ends: in which order, how long it takes, and what is left of it."""
 
+import contextlib
 import zlib
 
 import pytest
@@ -175,6 +176,70 @@ async def test_a_close_frame_behind_a_full_queue_counts_though_the_client_is_gon
 
     for _ in range(5):
         assert (await app.receive())["text"] == "x"
+    assert (await app.receive())["code"] == 4000
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [(close_frame(4000), 4000), (frame(TEXT, b"\xff"), 1007), (close_frame(4000) + b"x", 4000)],
+)
+@stepped
+async def test_messages_are_answered_before_the_end_in_the_same_read(end: bytes, code: int) -> None:
+    """An application that answers at once is not told that it was too slow."""
+    told: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": message["text"]})
+        told.append(message["code"])
+
+    peer = await ask(app)
+    peer.send(text("one") + text("two") + end)
+    await turns()
+
+    *answers, (opcode, payload) = peer.frames()
+    assert answers == [(TEXT, b"one"), (TEXT, b"two")]
+    assert (opcode, int.from_bytes(payload[:2])) == (CLOSE, code)
+    assert told == [code]
+    assert peer.ended() or peer.transport.eof_sent
+
+
+@pytest.mark.parametrize("how", ["ends", "leaves"])
+@stepped
+async def test_a_close_frame_before_the_end_of_the_stream_counts(how: str) -> None:
+    """Though the application had its turn to come."""
+    app, peer = await opened()
+    peer.send(text("one") + close_frame(4000))
+
+    if how == "ends":
+        peer.transport.client_ends()
+    else:
+        peer.transport.client_leaves()
+    await turns()
+
+    assert (await app.receive())["text"] == "one"
+    assert (await app.receive())["code"] == 4000
+    if how == "ends":
+        assert peer.closed_with() == (4000, "")
+    assert not peer.wire.serving.connections
+
+
+@stepped
+async def test_an_application_may_close_in_the_turn_that_it_has() -> None:
+    """Its own close is the answer to the client's then."""
+    app, peer = await opened()
+
+    peer.send(text("one") + close_frame(4000))
+    assert (await app.receive())["text"] == "one"
+    coroutine = app._send({"type": "websocket.close", "code": 4001})
+    with contextlib.suppress(StopIteration, ClientDisconnected):
+        coroutine.send(None)  # type: ignore[attr-defined]  # a coroutine
+    await turns()
+
+    assert peer.closed_with()[0] in (4000, 4001)
+    assert peer.ended() == "closed"
     assert (await app.receive())["code"] == 4000
 
 

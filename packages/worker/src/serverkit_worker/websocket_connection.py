@@ -153,12 +153,6 @@ class WebSocketConnection(WebSocketOutput):
         else:
             self._end()
 
-    def _end_soon(self, *, has_turn: bool) -> None:
-        if has_turn and not self._is_lost:
-            self._serving.loop.call_soon(self._end)
-        else:
-            self._end()
-
     def _end(self) -> None:
         """Act on the end that the client has made, once."""
         due, self._end_due = self._end_due, None

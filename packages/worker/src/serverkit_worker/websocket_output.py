@@ -181,6 +181,8 @@ class WebSocketOutput(asyncio.Protocol):
             return
         client = self._client
         client.break_down()
+        if self._is_lost:
+            return
         if still_sends or client.has_more():
             self._serving.forget(self)
             LingeringConnection(self._serving, client.transport)
