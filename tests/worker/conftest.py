@@ -16,6 +16,11 @@ OVER_TLS = (
     "test_observation",
     "test_path_send",
     "test_redirecting",
+    "test_websocket_backpressure",
+    "test_websocket_closing",
+    "test_websocket_deadlines",
+    "test_websocket_denial",
+    "test_websocket_observation",
 )
 
 

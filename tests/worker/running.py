@@ -14,6 +14,7 @@ from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector
 from serverkit_worker.config import WorkerConfig
 from serverkit_worker.handed import ConnectionSource
+from serverkit_worker.tls import TLSContexts
 from serverkit_worker.worker import Worker
 from tests.worker.wire_format import Response, first
 
@@ -100,7 +101,7 @@ class RunningWorker:
         lifecycle_collector: LifecycleCollector | None = None,
         access_log: AccessLog | None = None,
         sockets: list[socket.socket] | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: ssl.SSLContext | TLSContexts | None = None,
         connections: ConnectionSource | None = None,
         **options: Any,  # noqa: ANN401  those of Worker
     ) -> None:

@@ -16,6 +16,10 @@ from tests.worker.tls_peer import TLSPeer
 from tests.worker.wire_format import only
 
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 KEYS = {
     *("server_cert", "client_cert_chain", "client_cert_name"),
     *("client_cert_error", "tls_version", "cipher_suite"),
@@ -255,6 +259,31 @@ async def test_it_is_made_once() -> None:
 
     assert asked == [line.contexts.current()]
     assert len({str(scope["extensions"]["tls"]) for scope in app.calls}) == 1
+
+
+@stepped
+async def test_a_websocket_is_told_the_same() -> None:
+    """Its scheme is wss."""
+    scopes: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scopes.append(scope)
+        if scope["type"] == "http":
+            await hello(scope, receive, send)
+        else:
+            await receive()
+            await send({"type": "websocket.accept"})
+
+    line = secure_line(app)
+    line.shake_hands(last=GET + UPGRADE)
+    await turns()
+    http, websocket = scopes
+
+    assert line.take().count(b"HTTP/1.1 101") == 1
+    assert (websocket["type"], websocket["scheme"]) == ("websocket", "wss")
+    assert set(websocket["extensions"]) == {"tls", "websocket.http.response"}
+    assert websocket["extensions"]["tls"] == http["extensions"]["tls"]
+    assert websocket["extensions"]["tls"] is not http["extensions"]["tls"]
 
 
 @stepped

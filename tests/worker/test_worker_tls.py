@@ -1,12 +1,15 @@
 """A worker that is given a TLS context."""
 
 import asyncio
+import ssl
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from serverkit_worker.asgi import Receive, Scope, Send
 from serverkit_worker.config import WorkerConfig
+from serverkit_worker.tls import FixedContext
 from serverkit_worker.tls_handshake import TLSHandshake
 from serverkit_worker.worker import Worker
 from tests.worker.certificates import authority
@@ -68,6 +71,54 @@ def test_an_early_answer_is_read(any_loop: WorkerConfig) -> None:
     with Secured(hello, any_loop) as running, running.client() as client:
         response = client.ask(post(b"x", length=100_000_000))
         assert (response.status, response.closes) == (413, True)
+
+
+def test_it_serves_https_on_a_unix_socket(any_loop: WorkerConfig, tmp_path: Path) -> None:
+    """What carries TLS does not matter."""
+    context = authority().server()
+    with (
+        RunningWorker(hello, str(tmp_path / "s"), config=any_loop, ssl_context=context) as running,
+        Client(running.address, ssl_context=authority().client()) as client,
+    ):
+        assert client.ask(GET).body == client.ask(GET).body == b"hello"
+
+
+def test_a_context_for_clients_is_refused() -> None:
+    """At once, not with each connection."""
+    with listening() as sock, pytest.raises(ValueError, match="ssl_context must be one for"):
+        Worker(WorkerConfig(), hello, sock, ssl_context=authority().client())
+
+
+def test_each_connection_gets_the_context_of_its_time(any_loop: WorkerConfig) -> None:
+    """So certificates change without a restart, and those who are connected see nothing of it."""
+    asked: list[str] = []
+    names = iter(["one.example", "two.example"])
+
+    class Changing:
+        def current(self) -> ssl.SSLContext:
+            return authority().server(authority().ca.issue_cert(next(names)))
+
+        def certificate_of(self, context: ssl.SSLContext) -> str | None:
+            return FixedContext(context).certificate_of(context)
+
+    def connect(running: RunningWorker, name: str) -> Client:
+        client = Client(running.address)
+        client.socket = authority().client().wrap_socket(client.socket, server_hostname=name)
+        return client
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            asked.append(scope["extensions"]["tls"]["server_cert"])
+            await hello(scope, receive, send)
+
+    with (
+        RunningWorker(app, config=any_loop, ssl_context=Changing()) as running,
+        connect(running, "one.example") as one,
+        connect(running, "two.example") as two,
+    ):
+        for client in (one, two, one):
+            assert client.ask(GET).status == 200
+    assert asked[0] == asked[2] != asked[1]
 
 
 @pytest.mark.parametrize("first", [b"", GET, b"\x16\x03\x01\x00\x05nope!"])

@@ -24,6 +24,7 @@ from serverkit_worker.lifecycle_events import (
     StreamOpened,
 )
 from serverkit_worker.log_output import LogOutput
+from serverkit_worker.tls import TLSContexts
 from serverkit_worker.worker import Worker
 
 __all__ = (
@@ -52,6 +53,7 @@ __all__ = (
     "StreamAccessLog",
     "StreamClosed",
     "StreamOpened",
+    "TLSContexts",
     "Worker",
     "WorkerConfig",
     "WorkerStartupError",
