@@ -23,6 +23,11 @@ def issue(folder: Path, *names: str) -> Path:
     return folder / SERVER
 
 
-def trusting(certificate: Path) -> ssl.SSLContext:
-    """Return the context of a client that trusts the authority beside that certificate."""
-    return ssl.create_default_context(cafile=certificate.with_name(AUTHORITY))
+def authority_of(certificate: str) -> Path:
+    """Return the file of the authority of a certificate that was issued here."""
+    return Path(certificate).with_name(AUTHORITY)
+
+
+def trusting(authority: Path) -> ssl.SSLContext:
+    """Return the context of a client that trusts that authority alone."""
+    return ssl.create_default_context(cafile=authority)

@@ -6,14 +6,20 @@ ENGINES = [
     pytest.param(("--http1", "fast"), id="fast"),
     pytest.param(("--http1", "h11"), id="h11"),
 ]
+TLS = pytest.param(("--http1", "fast", "tls"), id="tls")
 UVLOOP = pytest.param(("--http1", "fast", "--loop", "uvloop"), id="uvloop")
 
 ON_EVERY_ENGINE_AND_LOOP = pytest.mark.parametrize(
-    "engine", [*ENGINES, UVLOOP], indirect=True, scope="session"
+    "engine", [*ENGINES, UVLOOP, TLS], indirect=True, scope="session"
 )
-"""Marks what depends on the event loop too, such as closing and pausing."""
+"""Marks what depends on the event loop and on TLS too, such as closing and pausing."""
+
+ON_EVERY_ENGINE_AND_TLS = pytest.mark.parametrize(
+    "engine", [*ENGINES, TLS], indirect=True, scope="session"
+)
+"""Marks what is to be the same over TLS, but for the loop."""
 
 ON_EVERY_LOOP = pytest.mark.parametrize(
-    "engine", [ENGINES[0], UVLOOP], indirect=True, scope="session"
+    "engine", [ENGINES[0], UVLOOP, TLS], indirect=True, scope="session"
 )
-"""Marks what depends on the event loop, takes long, and is the same for each engine."""
+"""Marks what depends on the event loop and on TLS, takes long, and is the same for each engine."""

@@ -30,7 +30,8 @@ class Probe:
 
     def connect(self, *, receive_buffer: int = 0) -> RawClient:
         """Return a new connection."""
-        return RawClient(self.server.address, receive_buffer=receive_buffer)
+        server = self.server
+        return RawClient(server.address, receive_buffer=receive_buffer, trust=server.trust)
 
     def ask(self, data: bytes, *, method: str = "GET") -> Answer:
         """Send `data` on a connection of its own and return the answer."""

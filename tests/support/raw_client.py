@@ -2,6 +2,7 @@
 
 import re
 import socket
+import ssl
 import struct
 import time
 from contextlib import suppress
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.support.server_process import WAIT_S
+from tests.support.tls_socket import TLSSocket
 
 STATUS_LINE = re.compile(rb"HTTP/1\.1 (\d{3}) ([ -~]*)")
 FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?([\t -~\x80-\xff]*)")
@@ -46,20 +48,29 @@ class ConnectionEnded(AssertionError):
 class RawClient:
     """One connection to a server. Every read is bounded; what is not HTTP/1.1 fails the test."""
 
-    def __init__(self, address: tuple[str, int] | str, *, receive_buffer: int = 0) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int] | str,
+        *,
+        receive_buffer: int = 0,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
         family = socket.AF_INET
         if isinstance(address, str):
             family = socket.AF_UNIX
         elif ":" in address[0]:
             family = socket.AF_INET6
-        self.socket = socket.socket(family, socket.SOCK_STREAM)
-        self.socket.settimeout(WAIT_S)
+        self._carrier = socket.socket(family, socket.SOCK_STREAM)
+        self._carrier.settimeout(WAIT_S)
         if receive_buffer:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            self._carrier.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket: socket.socket | TLSSocket = self._carrier
         try:
-            self.socket.connect(address)
+            self._carrier.connect(address)
+            if trust:
+                self.socket = TLSSocket(self._carrier, trust, "localhost")
         except BaseException:
-            self.socket.close()
+            self._carrier.close()
             raise
         self._buffer = bytearray()
 
@@ -96,8 +107,8 @@ class RawClient:
 
     def reset(self) -> None:
         """Leave as a crashed client does: with a reset."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.socket.close()
+        self._carrier.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._carrier.close()
 
     def read_head(self) -> Answer:
         """Return the next status line and fields, also of an informational response."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -111,13 +112,17 @@ class ServerProcess:
         """The same for WebSockets."""
         return self.url.replace("http", "ws", 1)
 
-    @property
+    @cached_property
     def trust(self) -> ssl.SSLContext | None:
         """What a client needs to talk to the server: None if the server does not speak TLS."""
+        return certificates.trusting(self.authority) if self.authority else None
+
+    @property
+    def authority(self) -> Path | None:
+        """The file of who vouches for the server: None if the server does not speak TLS."""
         if "--ssl-certfile" not in self._flags:
             return None
-        file = self._flags[self._flags.index("--ssl-certfile") + 1]
-        return certificates.trusting(Path(file))
+        return certificates.authority_of(self._flags[self._flags.index("--ssl-certfile") + 1])
 
     def wait_for_output(self, pattern: str | re.Pattern[str]) -> re.Match[str]:
         """Return the first match of `pattern` in the output, once it is there."""

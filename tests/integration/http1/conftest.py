@@ -12,9 +12,11 @@ from tests.support.server_process import ServerProcess
 
 
 @pytest.fixture(scope="session", params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    """Return the flags that choose the engine, for servers of the test's own."""
+def engine(request: pytest.FixtureRequest, tls_flags: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the flags that choose the engine and TLS, for servers of the test's own."""
     flags: tuple[str, ...] = request.param
+    if "tls" in flags:
+        return (*flags[:-1], *tls_flags)
     if "uvloop" in flags:
         pytest.importorskip("uvloop")
     return flags

@@ -6,8 +6,11 @@ import pytest
 
 from tests.integration.conftest import Serve
 from tests.support.apps.faulty import AFTER_END, AFTER_START, BEFORE_START
+from tests.support.engines import ON_EVERY_ENGINE_AND_TLS
 from tests.support.probe import Probe, request
 from tests.support.raw_client import ConnectionEnded
+
+pytestmark = ON_EVERY_ENGINE_AND_TLS
 
 APP = "tests.support.apps.faulty:app"
 

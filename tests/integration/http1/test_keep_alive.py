@@ -5,7 +5,10 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
+from tests.support.engines import ON_EVERY_ENGINE_AND_TLS
 from tests.support.probe import Probe, request
+
+pytestmark = ON_EVERY_ENGINE_AND_TLS
 
 
 def test_http_1_1_goes_on(probe: Probe) -> None:

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.engines import ON_EVERY_ENGINE_AND_TLS
 from tests.support.probe import Probe, fresh_name, request
 from tests.support.server_process import ServerProcess
+
+pytestmark = ON_EVERY_ENGINE_AND_TLS
 
 LIMITS = {
     "--max-request-size": 1000,

@@ -2,7 +2,10 @@
 
 import pytest
 
+from tests.support.engines import ON_EVERY_ENGINE_AND_TLS
 from tests.support.probe import Probe, fresh_name, request
+
+pytestmark = ON_EVERY_ENGINE_AND_TLS
 
 CHUNKED = "Transfer-Encoding: chunked"
 

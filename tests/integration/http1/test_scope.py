@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import Serve
+from tests.support.engines import ON_EVERY_ENGINE_AND_TLS
 from tests.support.probe import Probe, request
+
+pytestmark = ON_EVERY_ENGINE_AND_TLS
 
 APP = "tests.support.apps.probe:app"
 EXTENSIONS = {
@@ -33,14 +36,14 @@ def test_http_over_tcp(probe: Probe) -> None:
         scope = json.loads(client.read_answer().body)
     server_port = probe.server.address[1]
     extensions = scope.pop("extensions")
-    assert set(extensions[1]) <= EXTENSIONS
+    assert set(extensions[1]) <= (EXTENSIONS | {"tls"} if probe.server.trust else EXTENSIONS)
     assert extensions[1].items() >= {"http.response.early_hint": ["dict", {}]}.items()
     assert scope == {
         "type": ["str", "http"],
         "asgi": ["dict", {"version": ["str", "3.0"], "spec_version": ["str", "2.5"]}],
         "http_version": ["str", "1.1"],
         "method": ["str", "GET"],
-        "scheme": ["str", "http"],
+        "scheme": ["str", "https" if probe.server.trust else "http"],
         "path": ["str", "/scope"],
         "raw_path": ["bytes", "/sc%6fpe"],
         "query_string": ["bytes", "a=%20&b=%C3%A4"],

@@ -107,7 +107,7 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_reloads_lose_nothing(
     serve: Serve, dial: Dialer, mode: str, transport: str, tls_flags: tuple[str, ...], notes: Path
 ) -> None:
-    """Over several reloads every close is a 1012, everyone can come back at once, nothing is lost."""
+    """Every close is a 1012, everyone can come back at once, and nothing is lost."""
     flags = ("--workers", "2", "--worker-mode", mode, *(tls_flags if transport == "tls" else ()))
     server = serve("tests.support.apps.sockets:app", "--no-access-log", *flags)
     with talking(dial, server) as clients:
