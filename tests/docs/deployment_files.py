@@ -27,6 +27,7 @@ UNIT_DIRECTIVES = {
         | {"NotifyAccess", "WatchdogSec", "PIDFile", "Sockets"}
         | {"TimeoutStartSec", "TimeoutStopSec", "KillMode", "KillSignal", "LimitNOFILE"}
         | {"StandardError", "NoNewPrivileges", "PrivateTmp", "ProtectSystem", "ProtectHome"}
+        | {"AmbientCapabilities"}
     ),
     "Socket": frozenset(
         {"ListenStream", "FileDescriptorName", "SocketMode", "SocketUser", "SocketGroup", "Backlog"}
@@ -37,6 +38,8 @@ NGINX_DIRECTIVES = frozenset(
     {"client_max_body_size", "keepalive", "keepalive_requests", "keepalive_timeout", "listen"}
     | {"location", "proxy_buffering", "proxy_connect_timeout", "proxy_http_version", "proxy_pass"}
     | {"proxy_read_timeout", "proxy_request_buffering", "proxy_send_timeout", "proxy_set_header"}
+    | {"proxy_ssl_name", "proxy_ssl_server_name", "proxy_ssl_trusted_certificate"}
+    | {"proxy_ssl_verify"}
     | {"server", "server_name", "ssl_certificate", "ssl_certificate_key", "upstream"}
 )
 CONTAINER_DIRECTIVES = frozenset(
@@ -108,7 +111,7 @@ def check_nginx(text: str, folder: Path) -> None:
             raise FileError(f"nginx has no directive {words[0]!r}, or none that these pages use")
         if words[:1] == ["upstream"]:
             names.add(words[1])
-        if words[:1] == ["proxy_pass"] and words[1].removeprefix("http://") not in names:
+        if words[:1] == ["proxy_pass"] and words[1].partition("://")[2] not in names:
             raise FileError(f"{words[1]} leads to no upstream of this block")
     if blocks:
         raise FileError("braces do not match")

@@ -24,9 +24,13 @@ from tests.docs.pages import ROOT, Page, PageError, Snippet
 from tests.docs.processes import WAIT_S, Program, environment, status_at
 from tests.docs.shell_lines import Command, Line, shell_lines
 
-_PORT_OPTION = re.compile(r"(--port[ =]|\bport=|SERVERKIT_PORT=)[1-9]\d*")
+_PORT_OPTION = re.compile(
+    r"(--port[ =]|\bport=|SERVERKIT_PORT=|--redirect-bind 127\.0\.0\.1:)[1-9]\d*"
+)
 _DEPLOYED = re.compile(r"(?<![\w./])/((?:etc|run|srv|var)/(?:[\w.-]+/)*)")
 _URL = "http://127.0.0.1:8000"
+_SECURE_URL = "https://localhost:8000"
+_REDIRECTING_URL = "http://localhost:8080"
 _WHERE = ("--uds", "--bind", "--fd", "--port")
 _FACTORY = "from package.module import app\n\n\ndef make_app():\n    return app\n"
 _FAILURES = (AssertionError, OSError, SyntaxError, ValueError, subprocess.SubprocessError)
@@ -50,6 +54,8 @@ class Playground:
         self._folder = folder
         self._server: Program | None = None
         self._url = _URL
+        self._secure_url = _SECURE_URL
+        self._redirecting_url = _REDIRECTING_URL
         self._last_output: Callable[[str], str] = lambda _wanted: ""
         self.missing: set[str] = set()
         self._environment = environment(
@@ -175,7 +181,7 @@ class Playground:
 
     def _run_line(self, line: Line, wanted: int) -> None:
         done = subprocess.run(
-            ["sh", "-c", line.text.replace(_URL, self._url)],
+            ["sh", "-c", self._at_server(line.text)],
             cwd=self._folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -187,6 +193,11 @@ class Playground:
         )
         self._last_output = lambda _wanted: done.stdout
         assert done.returncode == wanted, f"{line.text}: exit {done.returncode}\n{done.stdout}"
+
+    def _at_server(self, text: str) -> str:
+        """Put the URLs of the server that runs in the place of those of the page."""
+        text = text.replace(_REDIRECTING_URL, self._redirecting_url)
+        return text.replace(_SECURE_URL, self._secure_url).replace(_URL, self._url)
 
     def _serve(self, command: Command, wanted: int) -> None:
         words = list(command.words)
@@ -209,7 +220,10 @@ class Playground:
             return
         self._server = program
         if banner["port"]:
-            self._url = f"http://{banner['host']}:{banner['port']}"
+            self._url = f"{banner['scheme']}://{banner['host']}:{banner['port']}"
+            self._secure_url = f"https://localhost:{banner['port']}"
+        if banner["redirecting"]:
+            self._redirecting_url = f"http://{banner['redirecting']}"
         self._last_output = self._output_of_server
         assert not wanted, f"{program} serves instead of ending with {wanted}"
         assert status_at(banner) < 500, program.output
@@ -227,7 +241,7 @@ class Playground:
         """Compare output with that of the last command: all of it, `...` for anything."""
         if snippet.marker != "output":
             return  # a picture
-        own = re.escape(text.strip().replace(_URL, self._url))
+        own = re.escape(self._at_server(text.strip()))
         wanted = own.replace(re.escape("..."), r"[\s\S]*?")
         output = self._last_output(wanted).strip()
         assert re.search(rf"\A[\s\S]*^{wanted}$", output, re.MULTILINE), (

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -16,9 +17,12 @@ WAIT_S = 120.0
 """How long anything that must happen may take on a busy machine."""
 
 _BANNER = re.compile(
-    r'(?:serves at +|"event": "startup".*?"url": ")(?:http://(?P<host>\S+?):(?P<port>\d+)'
-    r"|unix:(?P<path>[^\s\"]+))"
+    r'(?:serves at +|"event": "startup".*?"url": ")'
+    r"(?:(?P<scheme>https?)://(?P<host>\S+?):(?P<port>\d+)|unix:(?P<path>[^\s\"]+))"
+    r"(?:\s+http://(?P<redirecting>\S+), which redirects there)?"
 )
+# What a server says to a client that shows no certificate: that it serves, but not this one.
+_WANTS_CERTIFICATE = "CERTIFICATE_REQUIRED"
 
 
 class Program:
@@ -126,10 +130,24 @@ def status_at(banner: re.Match[str]) -> int:
     else:
         # To listen everywhere is to listen here.
         host = banner["host"].strip("[]").replace("0.0.0.0", "127.0.0.1")
-        client = http.client.HTTPConnection(host, int(banner["port"]), timeout=WAIT_S)
+        client = _connection(banner["scheme"], host, int(banner["port"]))
     with contextlib.closing(client):
-        client.request("GET", "/")
-        return client.getresponse().status
+        try:
+            client.request("GET", "/")
+            return client.getresponse().status
+        except ssl.SSLError as error:
+            if _WANTS_CERTIFICATE not in str(error.reason):
+                raise
+            return http.HTTPStatus.FORBIDDEN
+
+
+def _connection(scheme: str, host: str, port: int) -> http.client.HTTPConnection:
+    """Make a connection to a server; pages have certificates that nobody else trusts."""
+    if scheme == "http":
+        return http.client.HTTPConnection(host, port, timeout=WAIT_S)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return http.client.HTTPSConnection(host, port, timeout=WAIT_S, context=context)
 
 
 def environment(**more: str) -> dict[str, str]:
