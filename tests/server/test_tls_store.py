@@ -261,7 +261,7 @@ def test_reload_loads_what_has_not_changed(issuer: Issuer, clock: Clock) -> None
         return made[-1]
 
     store = store_of(pair, clock, ssl_context_factory=make)
-    store.reload()
+    assert store.reload()
     assert store.current() is made[1]
     assert len(made) == 2
 
@@ -274,11 +274,21 @@ def test_a_reload_that_fails_changes_nothing(
     store = store_of(pair, clock)
     before = store.current()
     pair.keyfile.unlink()
-    store.reload()
-    store.reload()
+    assert not store.reload()
+    assert not store.reload()
     clock.pass_a_second()
     assert store.current() is before
     assert len(errors_in(log)) == 2
+
+
+def test_a_reload_that_fails_for_one_loads_the_others(issuer: Issuer, clock: Clock) -> None:
+    """As a change of files does."""
+    pair, www, renewed = issuer.write("live"), issuer.write("www"), issuer.write("renewed")
+    store = store_of(pair, clock, ssl_sni=(www.entry("www.example.org"),))
+    pair.keyfile.unlink()
+    renewed.copy_to(www)
+    assert not store.reload()
+    assert presented(store.current(), "www.example.org") == renewed.der
 
 
 def test_many_threads_load_a_change_once(

@@ -57,7 +57,6 @@ class CertificateStore:
     ) -> None:
         self._config = config
         self._clock = clock
-        self._factory = find_factory(config)
         self._lock = threading.Lock()  # guards the looking and loading
         self._presented_lock = threading.Lock()  # guards what follows
         self._presented: WeakKeyDictionary[ssl.SSLContext, str | None] = WeakKeyDictionary()
@@ -99,14 +98,14 @@ class CertificateStore:
         with self._presented_lock:
             return self._presented.get(context)
 
-    def reload(self) -> None:
-        """Load everything anew, whether files have changed or not.
+    def reload(self) -> bool:
+        """Load everything anew, whether files have changed or not; return whether all went well.
 
         What cannot be loaded stays as it is, and the log says why.
         """
         with self._lock:
-            for each in self._all:
-                each.try_load()
+            went_well = [each.try_load() for each in self._all]  # each of them is tried
+        return all(went_well)
 
     def kept_files(self) -> KeptFiles:
         """Give what the files had in them when they were good last, as far as it is kept."""
@@ -123,9 +122,8 @@ class CertificateStore:
                 context.sni_callback = self._choose
             return context
 
-        if self._factory is None:
-            return usual()
-        return call_factory(self._factory, self._config, usual)
+        factory = find_factory(self._config)  # each time, for a reload may have imported it anew
+        return usual() if factory is None else call_factory(factory, self._config, usual)
 
     def _choose(
         self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _context: ssl.SSLContext

@@ -90,8 +90,7 @@ class Single:
     def graceful_reload(self) -> None:
         """Load the certificates anew; and say that nobody could replace the worker."""
         self._on_event(SupervisorEvent(kind="reloading"))
-        if self._tls is not None:
-            self._tls.certificates.reload()
+        if self._tls is not None and self._tls.certificates.reload():
             _LOG.info("The certificates have been loaded anew.")
         _refuse("A reload")
         self._on_event(SupervisorEvent(kind="reload_failed"))
