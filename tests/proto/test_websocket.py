@@ -311,3 +311,60 @@ def test_close_frames_in_parts(fast: bool) -> None:  # noqa: FBT001  a fixture
             data = frame(code.to_bytes(2) + b"reason", CLOSE)
             heard, _ = hear([data[:cut], data[cut:]], fast=fast)
             assert heard.events == [CloseReceived(code, "reason")]
+
+
+# The answer to the peer's end, held back.
+
+
+def test_an_answer_may_be_held_back(fast: bool) -> None:  # noqa: FBT001  a fixture
+    """What answers to messages before the peer's close frame can still be sent before ours."""
+    for end, answer in ((close_frame(3000), (0x88, b"\x0b\xb8")), (frame(b"", 7), None)):
+        websocket = opened(fast=fast)
+        websocket.holds_answer = True
+        heard = Heard()
+        websocket.receive_data(frame(b"question") + end + frame(b"late"))
+        listen(websocket, heard)
+        assert heard.messages == ["question"]
+        assert heard.sent == b""
+        assert (websocket.close_sent, websocket.buffered) == (False, 0)
+        websocket.send_message("answer")
+        websocket.answer()
+        websocket.answer()  # there is one only
+        assert websocket.close_sent
+        assert websocket.close_received == (answer is not None)
+        said, closing = unframed(b"".join(websocket.data_to_send()))
+        assert said == (0x81, b"answer")
+        assert closing[0] == 0x88
+        assert answer is None or closing == answer
+
+
+def test_we_close_while_the_answer_is_held_back(fast: bool) -> None:  # noqa: FBT001  a fixture
+    """Our own close frame is the answer then."""
+    websocket = opened(fast=fast)
+    websocket.holds_answer = True
+    websocket.receive_data(close_frame(3000))
+    assert websocket.next_event() == CloseReceived(3000, "")
+    websocket.close(1001)
+    websocket.answer()
+    assert websocket.close_received
+    assert sent_close(b"".join(websocket.data_to_send())) == (1001, b"")
+
+
+def test_without_an_end_there_is_no_answer(fast: bool) -> None:  # noqa: FBT001  a fixture
+    """Asking for one that is not due changes nothing."""
+    websocket = opened(fast=fast)
+    websocket.answer()
+    assert not websocket.close_sent
+    assert websocket.data_to_send() == []
+
+
+def test_whether_there_are_pongs_can_be_seen(fast: bool) -> None:  # noqa: FBT001  a fixture
+    """Who sees that there are none need not ask for them."""
+    websocket = opened(fast=fast)
+    seen = [websocket.has_pongs]
+    websocket.receive_data(frame(b"", PING))
+    assert websocket.next_event() is None
+    seen.append(websocket.has_pongs)
+    assert websocket.data_to_send() == [b"\x8a\x00"]
+    seen.append(websocket.has_pongs)
+    assert seen == [False, True, False]

@@ -1,5 +1,7 @@
 """RFC 6455 sections 5.1 to 5.4 and 5.8: frames, their masking and their fragmentation."""
 
+import itertools
+
 import pytest
 
 from serverkit_proto.config import ProtoConfig
@@ -25,8 +27,13 @@ END = close_frame()
 # Masking (5.1, 5.3).
 
 
-@pytest.mark.parametrize("opcode", [TEXT, BINARY, PING, PONG, CLOSE])
-@pytest.mark.parametrize("payload", [b"", b"\x03\xe8hello", b"x" * 125])
+@pytest.mark.parametrize(
+    ("opcode", "payload"),
+    [
+        *itertools.product([TEXT, BINARY, PING, PONG, CLOSE], [b"", b"\x03\xe8hello", b"x" * 125]),
+        *itertools.product([TEXT, BINARY], [b"x" * 126, b"x" * 65_536]),
+    ],
+)
 def test_a_frame_that_is_not_masked_ends_it(read: Read, opcode: int, payload: bytes) -> None:
     """The server closes, with 1002, when a client does not mask (5.1)."""
     heard = read(frame(payload, opcode, key=None) + frame(b"late"))

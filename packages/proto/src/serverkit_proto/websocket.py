@@ -22,9 +22,8 @@ _FIN = 0x80
 _RSV1 = 0x40
 _TEXT, _BINARY, _PING, _PONG = 0x81, 0x82, 0x89, 0x8A  # first bytes, with FIN
 _WHOLE = frozenset({_TEXT, _BINARY})
-_PLAIN = frozenset({0x01, 0x02}) | _WHOLE
-_DEFLATED = frozenset({first | _RSV1 for first in _PLAIN})
-_CONTINUATIONS = frozenset({0x00, 0x80})
+_PLAIN = frozenset({0x00, 0x80, 0x01, 0x02}) | _WHOLE
+_DEFLATED = frozenset({first | _RSV1 for first in _PLAIN if first & _OPCODE})
 _CONTROL = frozenset({_PING, _PONG})
 _SMALL, _MEDIUM = 6, 8  # sizes of the header of a masked frame; the third is 14
 _HUGE = 1 << 63
@@ -217,7 +216,7 @@ class WebSocket(MessageWriter):
     def _is_plain(self, header: _Header) -> bool:
         """Tell whether a frame can be read without wsproto: it has no surprises, and is right.
 
-        Whether its message is too large, or has too many frames, is not judged here.
+        Whether it may come in its message is not judged here: FrameSequence does.
         """
         first, start, length, mask = header
         if not self._fast or not mask:
@@ -226,10 +225,6 @@ class WebSocket(MessageWriter):
         if first in _CONTROL:
             return size == _SMALL and start + length <= len(self._buffer)
         if size != _SMALL and not (length > 125 if size == _MEDIUM else 65_535 < length < _HUGE):
-            return False
-        if first in _CONTINUATIONS:
-            return self._sequence.in_message
-        if self._sequence.in_message:
             return False
         return first in _PLAIN or (first in _DEFLATED and self._inflater is not None)
 
@@ -262,9 +257,9 @@ class WebSocket(MessageWriter):
         if sequence.is_deflated and self._inflater is not None:
             data = self._inflater.inflate(data, end=True)
         if not sequence.is_text:
-            return MessageReceived(data)
+            return _new(MessageReceived, (data,))
         try:
-            return MessageReceived(data.decode())
+            return _new(MessageReceived, (data.decode(),))
         except UnicodeDecodeError:
             raise not_utf8() from None
 
@@ -286,7 +281,7 @@ class WebSocket(MessageWriter):
         if not self._left:
             sequence.end_frame(fin=self._fin)
             self._at_start = self._fin
-        return None if message is None else MessageReceived(message)
+        return None if message is None else _new(MessageReceived, (message,))
 
     def _read_by_wsproto(self) -> WebSocketEvent | None:
         """Let wsproto read what has come of a frame, and no more than that."""

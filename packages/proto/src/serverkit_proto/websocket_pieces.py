@@ -37,15 +37,16 @@ class Pieces[T: (str, bytes)]:
 
     def append(self, piece: T) -> None:
         """Add one at the end."""
-        self._recent.append(piece)
-        if len(self._recent) >= MAX_RECENT:
-            self._joined.append(self._empty.join(self._recent))
-            self._recent.clear()
+        if piece:
+            self._recent.append(piece)
+            if len(self._recent) >= MAX_RECENT:
+                self._joined.append(self._empty.join(self._recent))
+                self._recent.clear()
 
     def take(self) -> T:
         """Give the whole, and begin anew."""
         whole: T = self._empty.join(self._joined + self._recent)
-        self._joined.clear()
+        self._joined = []
         self._recent.clear()
         return whole
 
@@ -71,9 +72,12 @@ class TextPieces(Pieces[str]):
             text, used = codecs.utf_8_decode(data, "strict", end)
         except UnicodeDecodeError:
             raise not_utf8() from None
-        self._rest = data[used:]
-        if ends_in_surrogate(self._rest):
-            raise not_utf8()
+        if used == len(data):
+            self._rest = b""
+        else:
+            self._rest = data[used:]
+            if ends_in_surrogate(self._rest):
+                raise not_utf8()
         self.append(text)
         return self.take() if end else None
 
