@@ -69,6 +69,20 @@ def test_handed_connections_shake_hands_in_the_worker(any_loop: WorkerConfig) ->
             accepting.result(WAIT_S)
             assert client.ask(GET).body == b"hello"
         eventually(lambda: len(handing.ended) == 1)
+
+
+def test_one_too_many_is_told_so_by_tls(any_loop: WorkerConfig) -> None:
+    """After its handshake, in the words of HTTP."""
+    context = authority().server()
+    with (
+        Handing() as handing,
+        RunningWorker(hello, config=any_loop, connections=handing, ssl_context=context),
+        handing.client(surplus=True) as client,
+    ):
+        client.socket = authority().client().wrap_socket(client.socket, server_hostname="localhost")
+        response = client.ask(GET)
+        assert (response.status, response.code) == (503, "LIMIT_CONNECTIONS")
+        assert client.read_to_end() == b""
         with handing.client() as stranger:
             stranger.send(GET)
             eventually(lambda: len(handing.ended) == 2)

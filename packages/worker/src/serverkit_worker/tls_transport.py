@@ -148,8 +148,6 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
                 has_ended = True
         except ssl.SSLWantReadError:
             pass  # The rest of a record is still to come.
-        except ssl.SSLZeroReturnError:
-            has_ended = True
         except ssl.SSLError as exc:
             error = exc
         encryption.flush(self._carrier)
