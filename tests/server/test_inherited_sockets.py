@@ -20,7 +20,7 @@ from serverkit_server.inherited_sockets import InheritedSockets
 from serverkit_supervisor.systemd import ListenFd
 from serverkit_supervisor.upgrade import Inheritance
 
-BOUND_S = 10.0
+BOUND_S = 30.0
 TCP = TCPAddress("127.0.0.1", 0)
 
 

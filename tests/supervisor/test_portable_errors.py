@@ -62,7 +62,9 @@ def test_a_group_arrives_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [OddError("a", "b"), Unpackable(), Hostile(), ValueError("x" * MAX_PICKLE)], ids=repr
+    "error",
+    [OddError("a", "b"), Unpackable(), Hostile(), ValueError("x" * MAX_PICKLE)],
+    ids=lambda error: type(error).__name__,
 )
 def test_what_does_not_travel_is_left_out(error: BaseException) -> None:
     """An exception that cannot be packed and unpacked, or is huge, is none."""

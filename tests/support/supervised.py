@@ -18,6 +18,8 @@ from tests.support.server_process import WAIT_S, ServerProcess
 
 APP = "tests.support.apps.supervised:app"
 CLIENTS: Mapping[ClientKind, int] = {KEEP_ALIVE: 4, SHORT: 2, PROBE: 2, FRESH_PROBE: 2}
+PACED: Mapping[ClientKind, int] = {PROBE: 2, FRESH_PROBE: 2}
+"""Those that leave the machine to others, for what takes long or is no matter of speed."""
 
 
 def port_of(server: ServerProcess) -> int:

@@ -12,7 +12,7 @@ import pytest
 from serverkit_worker import acceptor
 from serverkit_worker.acceptor import PAUSE_S, Acceptor
 
-BOUND_S = 10.0
+BOUND_S = 30.0
 
 
 class Faulty(socket.socket):

@@ -142,7 +142,7 @@ def test_new_code_that_hangs_changes_nothing(
     serve: Serve, app: EditableApp, mode: str, failure: dict[str, str], message: str
 ) -> None:
     """Where new code does not come up in time, the old goes on, and the log shows where it was."""
-    server = serve(APP, *app.flags, *MANY, mode, "--startup-timeout", "5", "--log-format", "text")
+    server = serve(APP, *app.flags, *MANY, mode, "--startup-timeout", "10", "--log-format", "text")
     app.write("broken", **failure)
     server.send_signal(signal.SIGHUP)
     server.wait_for_output("Reload failed: .*generation 0 goes on serving")

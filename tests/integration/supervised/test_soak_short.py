@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.supervised.conftest import Supervise
 from tests.support.supervised import (
+    PACED,
     descriptors_of,
     load_on,
     meet,
@@ -27,7 +28,7 @@ def test_reloads_and_crashes_leave_nothing_behind(supervise: Supervise, mode: st
     server = supervise()
 
     def round_of_trouble() -> None:
-        with load_on(server) as load:
+        with load_on(server, PACED) as load:
             for _number in range(2):
                 reload(server)
                 load.wait_for_answers(3)

@@ -12,8 +12,10 @@ from benchmarks.tally import Loss
 from tests.integration.conftest import Serve
 from tests.integration.supervised.conftest import Supervise
 from tests.integration.supervised.editable import NAME, EditableApp
+from tests.support.server_process import WAIT_S
 from tests.support.supervised import (
     CLIENTS,
+    PACED,
     Family,
     load_on,
     meet,
@@ -42,9 +44,9 @@ def test_a_reload_that_fails_loses_nothing(
 ) -> None:
     """New code that does not come up costs no client an answer, be it that it fails or hangs."""
     app = EditableApp(tmp_path)
-    flags = (*app.flags, "--workers", "2", "--worker-mode", mode, "--startup-timeout", "5")
+    flags = (*app.flags, "--workers", "2", "--worker-mode", mode, "--startup-timeout", "10")
     server = serve(f"{NAME}:app", "--no-access-log", *flags)
-    with load_on(server) as load:
+    with load_on(server, PACED if "sleep" in str(failure) else CLIENTS) as load:
         app.write("broken", **failure)
         server.send_signal(signal.SIGHUP)
         server.wait_for_output("Reload failed")
@@ -64,7 +66,7 @@ def test_workers_killed_during_a_reload(supervise: Supervise) -> None:
         victim = min(worker.pid for worker in old)
         server.send_signal(signal.SIGHUP)
         os.kill(victim, signal.SIGKILL)
-        census.until_replaced(port_of(server), old, within_s=20)
+        census.until_replaced(port_of(server), old, within_s=WAIT_S)
         load.wait_for_answers(5)
         meet(server, 2)
         reload(server)
