@@ -69,6 +69,13 @@ def test_handed_connections_shake_hands_in_the_worker(any_loop: WorkerConfig) ->
             accepting.result(WAIT_S)
             assert client.ask(GET).body == b"hello"
         eventually(lambda: len(handing.ended) == 1)
+        with handing.client() as stranger:
+            stranger.send(GET)
+            eventually(lambda: len(handing.ended) == 2)
+        with handing.client() as leaving:
+            leaving.socket.close()
+            eventually(lambda: len(handing.ended) == 3)
+        eventually(running.worker.is_idle)
 
 
 def test_one_too_many_is_told_so_by_tls(any_loop: WorkerConfig) -> None:
@@ -83,13 +90,6 @@ def test_one_too_many_is_told_so_by_tls(any_loop: WorkerConfig) -> None:
         response = client.ask(GET)
         assert (response.status, response.code) == (503, "LIMIT_CONNECTIONS")
         assert client.read_to_end() == b""
-        with handing.client() as stranger:
-            stranger.send(GET)
-            eventually(lambda: len(handing.ended) == 2)
-        with handing.client() as leaving:
-            leaving.socket.close()
-            eventually(lambda: len(handing.ended) == 3)
-        eventually(running.worker.is_idle)
 
 
 def test_one_too_many_is_refused(any_loop: WorkerConfig) -> None:
