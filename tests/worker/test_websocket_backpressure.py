@@ -225,3 +225,23 @@ async def test_a_client_that_was_slow_in_http_stays_so() -> None:
     connection.resume_writing()  # type: ignore[attr-defined]
     await turns()
     assert sending.done()
+
+
+@stepped
+async def test_pongs_do_not_pile_up() -> None:
+    """For a client that does not read only the latest are kept, and sent when it reads again."""
+    app, peer = await opened()
+    peer.transport.room = 0
+    sending = await app.sending({"type": "websocket.send", "bytes": bytes(80_000)})
+    before = peer.transport.get_write_buffer_size()
+
+    for number in range(1_000):
+        peer.send(frame(PING, b"%d" % number))
+    assert peer.transport.get_write_buffer_size() == before
+    peer.transport.client_reads(1_000_000)
+    await turns()
+
+    assert sending.done()
+    _, *pongs = peer.frames()
+    assert 1 <= len(pongs) <= 100
+    assert pongs[-1] == (PONG, b"999")

@@ -111,6 +111,7 @@ class WebSocketConnection(WebSocketOutput):
         if self._phase is CLOSED:
             self._watch_client_read()  # It has to read the rest as well.
         self._client.resume_writing()
+        self._flush()  # Pongs that have waited, the latest of them.
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """Forget the connection; an application under way is told."""
@@ -143,7 +144,7 @@ class WebSocketConnection(WebSocketOutput):
             self._end_soon(has_turn=has_turn)
         elif self._is_lost and not exchange.full:
             exchange.peer_gone()
-        if self._proto.has_pongs and not self._flush_due:
+        if self._proto.has_pongs and not (self._flush_due or self._client.write_paused):
             self._write(self._proto.data_to_send())
 
     def _end_soon(self, *, has_turn: bool) -> None:
