@@ -9,7 +9,7 @@ from serverkit_proto.websocket import MessageReceived
 from serverkit_proto.websocket_deflate import DeflateParameters
 from tests.proto.driving import octets
 from tests.proto.framing import DEFLATE, Heard, frame, hear, split
-from tests.proto.websocket_streams import CUTS, GOOD, STREAMS
+from tests.proto.websocket_streams import GOOD, cut
 
 MORE = settings(max_examples=300)
 CONFIGS = st.sampled_from(
@@ -33,13 +33,13 @@ def error_of(heard: Heard) -> tuple[object, ...] | None:
 
 
 @MORE
-@given(data=STREAMS, cuts=CUTS, config=CONFIGS, agreed=AGREED)
-@example(data=frame(b"\xed\xa0\x80"), cuts=[8], config=ProtoConfig(), agreed=None)
+@given(pieces=cut(), config=CONFIGS, agreed=AGREED)
+@example(pieces=split(frame(b"\xed\xa0\x80"), [8]), config=ProtoConfig(), agreed=None)
+@example(pieces=[frame(b"a", fin=False), frame(b"b")], config=ProtoConfig(), agreed=None)
 def test_with_and_without_the_fast_path(
-    data: bytes, cuts: list[int], config: ProtoConfig, agreed: DeflateParameters | None
+    pieces: list[bytes], config: ProtoConfig, agreed: DeflateParameters | None
 ) -> None:
     """Events, errors and what is sent are the same."""
-    pieces = split(data, cuts)
     fast, one = hear(pieces, agreed, config)
     slow, other = hear(pieces, agreed, config, fast=False)
     assert fast.events == slow.events
@@ -52,22 +52,22 @@ def test_with_and_without_the_fast_path(
 
 
 @MORE
-@given(data=STREAMS, cuts=CUTS, config=CONFIGS, agreed=AGREED)
+@given(pieces=cut(), config=CONFIGS, agreed=AGREED)
 def test_how_it_is_cut_does_not_matter(
-    data: bytes, cuts: list[int], config: ProtoConfig, agreed: DeflateParameters | None
+    pieces: list[bytes], config: ProtoConfig, agreed: DeflateParameters | None
 ) -> None:
     """The same events come from the same bytes, and an error where there is one."""
-    whole, _ = hear([data], agreed, config)
-    parts, _ = hear(split(data, cuts), agreed, config)
+    whole, _ = hear([b"".join(pieces)], agreed, config)
+    parts, _ = hear(pieces, agreed, config)
     assert parts.events == whole.events
     assert (parts.error is None) == (whole.error is None)
 
 
-@given(frames=GOOD, cuts=CUTS)
-def test_what_is_right_is_read_to_its_end(frames: list[bytes], cuts: list[int]) -> None:
+@given(pieces=cut(GOOD))
+def test_what_is_right_is_read_to_its_end(pieces: list[bytes]) -> None:
     """Frames that follow the rules give no error unless a text is none; nothing is left over."""
-    data = b"".join(frames)
-    heard, websocket = hear(split(data, cuts), DEFLATE)
+    data = b"".join(pieces)
+    heard, websocket = hear(pieces, DEFLATE)
     assert heard.failed in (None, 1007)
     if heard.failed is None:
         more, _ = hear(octets(data) if len(data) < 2_000 else [data], DEFLATE)

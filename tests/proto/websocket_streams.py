@@ -4,7 +4,17 @@ import itertools
 
 from hypothesis import strategies as st
 
-from tests.proto.framing import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, deflated, frame
+from tests.proto.framing import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    deflated,
+    frame,
+    split,
+)
 
 KEYS = st.binary(min_size=4, max_size=4)
 TEXTS = st.text(max_size=40) | st.text("ab\u00e9\U0001d11e", min_size=100, max_size=300)
@@ -64,12 +74,26 @@ ANY_FRAME = st.builds(
 GOOD = st.lists(st.one_of(PLAIN, PLAIN, DEFLATED, CONTROL, fragmented()), max_size=8)
 """Frames that follow the rules, if permessage-deflate is agreed on."""
 
-STREAMS = st.builds(
-    lambda good, bad, more: b"".join([*good, bad, *more]),
+FRAMES = st.builds(
+    lambda good, bad, more: [*good, *bad, *more],
     GOOD,
-    st.one_of(st.just(b""), CLOSES, ANY_FRAME, st.binary(max_size=20)),
+    st.lists(st.one_of(CLOSES, ANY_FRAME, st.binary(max_size=20)), max_size=1),
     st.lists(st.one_of(PLAIN, CONTROL, ANY_FRAME), max_size=3),
 )
 """Frames, most often right, with one or more that often are not."""
 
+STREAMS = FRAMES.map(b"".join)
+
 CUTS = st.lists(st.integers(0, 2_000) | st.integers(0, 80_000), max_size=8)
+
+
+@st.composite
+def cut(draw: st.DrawFn, frames: st.SearchStrategy[list[bytes]] = FRAMES) -> list[bytes]:
+    """Return what comes in each read: a frame, a part of one, or many."""
+    stream = draw(frames)
+    if draw(st.booleans()):
+        return split(b"".join(stream), draw(CUTS))
+    pieces = []
+    for each in stream:
+        pieces += split(each, draw(st.lists(st.integers(0, 20), max_size=1)))
+    return pieces

@@ -17,6 +17,7 @@ from tests.proto.framing import (
     TEXT,
     close_frame,
     frame,
+    hear,
     sent_close,
     unframed,
 )
@@ -180,9 +181,10 @@ def test_a_close_frame_may_come_between_fragments(read: Read) -> None:
 @pytest.mark.parametrize("fin", [True, False])
 def test_messages_are_not_interleaved(read: Read, opcode: int, other: int, fin: bool) -> None:  # noqa: FBT001
     """A message that begins within another fails the connection (5.4)."""
-    heard = read(frame(b"a", opcode, fin=False) + frame(b"b", other, fin=fin))
-    assert heard.failed == 1002
-    assert heard.events == []
+    frames = [frame(b"a", opcode, fin=False), frame(b"b", other, fin=fin)]
+    for heard in (read(b"".join(frames)), hear(frames)[0]):
+        assert heard.failed == 1002
+        assert heard.events == []
 
 
 @pytest.mark.parametrize("before", [b"", frame(b"a"), fragments(b"a", b"b"), frame(b"", PING)])
