@@ -53,7 +53,7 @@ def test_small_frames_that_inflate_to_much(serve: Serve) -> None:
 
 def test_messages_that_nobody_takes(serve: Serve) -> None:
     """A client can send no more than the queue and the kernel's buffers hold."""
-    server = serve(APP, "--no-access-log")
+    server = serve(APP, "--no-access-log", "--shutdown-timeout", "1")
     message = b"\x82\xfe\xff\xff" + MASK + bytes(65_535)
     with opened(server, "/deaf") as first:
         before = rss_bytes(server.pid)

@@ -266,7 +266,9 @@ class ResponseWriter:
             # Of a body not asked for nobody knows whether it will come (RFC 9110 section 10.1.1).
             self.keep_alive = False
         if not self.keep_alive:
-            extra += b"connection: close\r\n"
+            # Who sends Upgrade names it here, too (RFC 9110 section 7.8); only a 426 does.
+            upgrade = b"upgrade, " if head.status == 426 else b""
+            extra += b"connection: %bclose\r\n" % upgrade
         elif not self._is_1_1:
             extra += b"connection: keep-alive\r\n"
         self._out.append(b"%b%b\r\n" % (head.block, extra))

@@ -97,6 +97,8 @@ class ResponseCompleted(LifecycleEvent):
 class StreamOpened(LifecycleEvent):
     """A response turned out to be a stream: its first piece was sent, and more will come.
 
+    So is a WebSocket, from its 101 to its end; the bytes of its response are those of all frames.
+
     Args:
         method: of the request, as sent.
         path: of the request, percent-decoded, without the query.

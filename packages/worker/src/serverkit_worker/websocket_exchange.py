@@ -291,11 +291,13 @@ class WebSocketExchange(HTTPExchange):
             raise AssertionError("what is open and not gone sends elsewhere")
 
     def _accept(self, subprotocol: str | None, fields: list[tuple[bytes, bytes]]) -> None:
-        self._carrier = self._upgrade.accept(subprotocol, fields)
+        carrier = self._upgrade.accept(subprotocol, fields)
         # What HTTP needed is a quarter of a WebSocket's memory, and never asked for again.
         del self._upgrade, self._stream
         self._websocket_state = WebSocketState.OPEN
-        self._open = not self.gone  # The client may have closed in the same breath.
+        if not self.gone:  # The client may have closed in the same breath.
+            self._carrier = carrier
+            self._open = True
 
     async def _close(self, code: int, reason: str) -> None:
         """Close; before the WebSocket is accepted, that is to deny it."""
