@@ -36,7 +36,7 @@ def serving(loop: Loop, folder: Path | None = None) -> Iterator[Connect]:
         server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server_context.load_cert_chain(certificate)
         client_context = trusting(certificate)
-    config = WorkerConfig(loop=loop)
+    config = WorkerConfig(loop=loop, websocket_ping_interval=0.0)
     with RunningWorker(echo, config=config, ssl_context=server_context) as running:
 
         def connect(extensions: str | None = None) -> WebSocketClient:
