@@ -38,7 +38,7 @@ class ServerProcess:
 
     def __init__(self, app: str, *flags: str, environment: dict[str, str] | None = None) -> None:
         self.command = self.command_for(app, *flags)
-        self._flags = flags
+        self.arguments = (app, *flags)
         self._address = UNIX_ADDRESS if "--uds" in flags else TCP_ADDRESS
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("SERVERKIT_")}
         self._environment = inherited | {"PYTHONUNBUFFERED": "1"} | (environment or {})
@@ -120,9 +120,10 @@ class ServerProcess:
     @property
     def authority(self) -> Path | None:
         """The file of who vouches for the server: None if the server does not speak TLS."""
-        if "--ssl-certfile" not in self._flags:
+        if "--ssl-certfile" not in self.arguments:
             return None
-        return certificates.authority_of(self._flags[self._flags.index("--ssl-certfile") + 1])
+        certificate = self.arguments[self.arguments.index("--ssl-certfile") + 1]
+        return certificates.authority_of(certificate)
 
     def wait_for_output(self, pattern: str | re.Pattern[str]) -> re.Match[str]:
         """Return the first match of `pattern` in the output, once it is there."""

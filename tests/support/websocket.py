@@ -132,6 +132,14 @@ class Socket:
         """Close, and wait for the server to close too."""
         self._dialer.run(self._connection.close(code, reason))
 
+    def ping(self) -> float:
+        """Ping, wait for the pong, and return how many seconds it took."""
+
+        async def ping() -> float:
+            return await (await self._connection.ping())
+
+        return self._dialer.run(ping())
+
     def cut(self) -> None:
         """Leave without a word."""
         self._dialer.run(self._cut())
