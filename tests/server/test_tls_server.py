@@ -6,7 +6,7 @@ import http.client
 import logging
 import socket
 import ssl
-import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from serverkit_server.bind import open_listeners
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import StartupError, TLSSetupError
 from serverkit_server.process_worker import ProcessWorkerFactory
-from serverkit_server.served_tls import Redirect
+from serverkit_server.served_tls import Redirect, load_certificates
 from serverkit_server.server import Server
 from serverkit_server.testing import TestServer
 from serverkit_server.worker_plan import WorkerPlan
@@ -149,21 +149,60 @@ def test_does_not_start_with_files_that_are_wrong(pair: Pair, mode: str) -> None
     assert server.bound_addr is None
 
 
-@in_loop
-async def test_a_reload_of_a_single_worker_loads_certificates() -> None:
-    """It cannot replace itself, but the renewal's hook need not know."""
-    with tempfile.TemporaryDirectory() as folder:
-        issuer = Issuer(Path(folder))
-        loads: list[ServerConfig] = []
+def test_files_are_loaded_before_processes_are_started(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """To find out what is wrong, and for processes that start later; code of others is not run."""
+    config = ServerConfig.from_mapping(pair.settings)
+    processes = WorkerPlan(place="process", count=2, is_free=True)
+    monkeypatch.setenv("SSLKEYLOGFILE", str(pair.certfile.with_name("keys.log")))
+    loaded = load_certificates(config, processes)
+    assert loaded is not None
+    assert set(loaded.kept_files()) == set(pair.settings.values())
+    assert "SSLKEYLOGFILE is set" in caplog.text
+    threads = load_certificates(config, WorkerPlan(place="thread", count=2, is_free=True))
+    assert threads is not None
+    assert threads.kept_files() == {}
+    assert load_certificates(ServerConfig(), processes) is None
+    foreign = ServerConfig(ssl_context_factory="no_such_module_here:make")
+    assert load_certificates(foreign, processes) is None
+    pair.keyfile.unlink()
+    with pytest.raises(TLSSetupError):
+        load_certificates(config, processes)
 
-        def make(config: ServerConfig, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-            loads.append(config)
-            return default()
 
-        config = config_of(ssl_context_factory=make, **issuer.write("good").settings)
-        async with Server(config, App()) as server:
+class Loads:
+    """Makes the usual context, and notes how often. Owner: the test that asks for it."""
+
+    def __init__(self) -> None:
+        self.configs: list[ServerConfig] = []
+        self.twice = threading.Event()
+
+    def __call__(
+        self, config: ServerConfig, default: Callable[[], ssl.SSLContext]
+    ) -> ssl.SSLContext:
+        """Make the context."""
+        self.configs.append(config)
+        if len(self.configs) == 2:
+            self.twice.set()
+        return default()
+
+
+@pytest.mark.parametrize("mode", ["async", "thread"])
+def test_a_reload_loads_certificates(pair: Pair, mode: str) -> None:
+    """Also what no file tells of; a single worker cannot be replaced, but does this much."""
+    loads = Loads()
+    config = config_of(worker_mode=mode, ssl_context_factory=loads, **pair.settings)
+
+    @in_loop
+    async def check() -> None:
+        async with Server(config, "tests.server.served:App()") as server:
+            assert len(loads.configs) == 1
             await asyncio.to_thread(server.graceful_reload)
-            assert len(loads) == 2
+            await asyncio.to_thread(loads.twice.wait, BOUND_S)
+
+    check()
+    assert loads.configs == [config, config]
 
 
 def test_a_function_must_travel_to_processes(pair: Pair) -> None:
