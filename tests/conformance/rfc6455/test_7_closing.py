@@ -78,6 +78,7 @@ def test_a_reason_is_utf8(read: Read, reason: bytes) -> None:
     heard = read(close_frame(1000, reason))
     assert heard.failed == 1007
     assert heard.events == []
+    assert sent_close(heard.sent) == (1007, b"the reason of a close frame is not UTF-8")
 
 
 def test_failing_stops_all_reading(read: Read) -> None:

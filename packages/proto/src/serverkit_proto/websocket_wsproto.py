@@ -122,7 +122,7 @@ class _Limits(Extension):
         self._inflater = inflater
         self.opcode = Opcode.CONTINUATION  # of the frame that comes
         self.bad_gateway = False  # the close frame has the code that wsproto does not know
-        self._last = b""  # two bytes of a text, as far as it has come
+        self._last = b""  # two bytes of a text, as far as it has come, or of the one before
 
     def enabled(self) -> bool:
         """Say that this takes part."""
@@ -143,11 +143,9 @@ class _Limits(Extension):
         self.opcode = opcode
         if opcode.iscontrol():
             return _NO_BITS
-        starts = opcode is not Opcode.CONTINUATION
-        is_deflated = starts and rsv.rsv1 and self._inflater is not None
+        begins = opcode is not Opcode.CONTINUATION
+        is_deflated = begins and rsv.rsv1 and self._inflater is not None
         self._sequence.begin_frame(opcode, payload_length, is_deflated=is_deflated)
-        if starts:
-            self._last = b""
         return _RSV1 if is_deflated else _NO_BITS
 
     def frame_inbound_payload_data(
