@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from serverkit_server import certificate_source
+from serverkit_server import certificate_source, certificate_store
 from serverkit_server.certificate_store import LOOK_EVERY_S, CertificateStore
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import TLSSetupError
 from serverkit_server.kept_files import placed
 from serverkit_server.served_tls import RecentFiles
 from serverkit_server.tls_files import Fingerprint, fingerprint
+from serverkit_worker.tls import presented_certificate
 from tests.server.key_pairs import BOUND_S, Issuer, Pair, presented
 
 THREADS = 4
@@ -250,6 +251,26 @@ def test_a_connection_keeps_the_context_it_began_with(issuer: Issuer, clock: Clo
     assert store.current() is not before
     assert store.certificate_of(before) == old
     assert store.certificate_of(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)) is None
+
+
+def test_what_a_context_presents_is_known_before_it_is_given_out(
+    issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who gets it may ask at once."""
+    pair, renewed = issuer.write("live"), issuer.write("renewed")
+    store = store_of(pair, clock)
+    before = store.current()
+    given: list[bool] = []
+
+    def find_out(context: ssl.SSLContext) -> str | None:
+        given.append(store.current() is before)
+        return presented_certificate(context)
+
+    monkeypatch.setattr(certificate_store, "presented_certificate", find_out)
+    renewed.copy_to(pair)
+    clock.pass_a_second()
+    assert store.current() is not before
+    assert given == [True]
 
 
 def test_reload_loads_what_has_not_changed(issuer: Issuer, clock: Clock) -> None:
