@@ -248,7 +248,8 @@ class FakeTransport(asyncio.Transport):
     def _end(self, how: str, exc: Exception | None = None) -> None:
         if not self.ended:
             self.ended = how
-            asyncio.get_running_loop().call_soon(self.protocol.connection_lost, exc)
+            tell = asyncio.get_running_loop().call_soon
+            tell(lambda: self.protocol.connection_lost(exc))  # Whoever that is by then.
 
 
 READ_BYTES = 262_144
