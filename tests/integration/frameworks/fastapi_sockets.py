@@ -72,7 +72,8 @@ async def handshake(
     """Say what the handshake had, and add fields to the answer."""
     await socket.accept(headers=[(b"x-answer", b"yes"), (b"set-cookie", b"seen=1")])
     found = {"room": room, "tags": tag, "cookie": flavour, "field": x_field}
-    await socket.send_json(found | {"scheme": socket.url.scheme})
+    more = {"scheme": socket.url.scheme, "greeting": socket.state.greeting}
+    await socket.send_json(found | more)
     await socket.close()
 
 

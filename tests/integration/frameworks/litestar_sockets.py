@@ -65,6 +65,7 @@ async def handshake(
             "cookie": socket.cookies.get("flavour"),
             "field": socket.headers.get("x-field"),
             "scheme": socket.url.scheme,
+            "greeting": socket.app.state.greeting,
         }
     )
     await socket.close()

@@ -6,7 +6,7 @@ Quart cancels a handler whose client is gone, and tells it no code.
 import asyncio
 from collections import defaultdict
 
-from quart import Blueprint, Response, abort, jsonify, websocket
+from quart import Blueprint, Response, abort, current_app, jsonify, websocket
 from quart.wrappers import Websocket
 
 from tests.integration.frameworks.endings import Endings
@@ -59,6 +59,7 @@ async def handshake(room: str) -> None:
             "cookie": websocket.cookies.get("flavour"),
             "field": websocket.headers.get("x-field"),
             "scheme": websocket.scheme,
+            "greeting": current_app.config["GREETING"],
         }
     )
 

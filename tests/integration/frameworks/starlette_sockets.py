@@ -57,6 +57,7 @@ async def handshake(socket: WebSocket) -> None:
             "cookie": socket.cookies.get("flavour"),
             "field": socket.headers.get("x-field"),
             "scheme": socket.url.scheme,
+            "greeting": socket.state.greeting,
         }
     )
     await socket.close()
