@@ -7,7 +7,7 @@ from serverkit_proto.errors import LocalProtocolError
 from serverkit_proto.response import ResponseHeads
 from serverkit_proto.websocket_deflate import DeflateParameters
 from serverkit_proto.websocket_handshake import Handshake, accept_head, accept_key
-from tests.proto.driving import OK, drive, ready, sent
+from tests.proto.driving import OK, drive, head, ready, sent
 
 HANDSHAKE = Handshake(
     accept=accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="),
@@ -119,6 +119,16 @@ def test_fields_are_checked_as_those_of_responses(field: object, code: str) -> N
 
 
 # The connection.
+
+
+def test_a_refused_version_is_an_offer_to_upgrade() -> None:
+    """A 426 has Upgrade, and so names it among the options of the connection."""
+    connection = ready(UPGRADE)
+    response = head(426, (b"upgrade", b"websocket"), (b"content-length", b"0"))
+    connection.send_response(response, b"", close=True)
+    assert sent(connection).endswith(
+        b"upgrade: websocket\r\ncontent-length: 0\r\nconnection: upgrade, close\r\n\r\n"
+    )
 
 
 @pytest.mark.parametrize("engine", ["fast", "h11"])

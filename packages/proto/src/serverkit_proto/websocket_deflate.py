@@ -175,7 +175,7 @@ class Inflater:
             stream = self._stream
             if stream is None:
                 stream = self._stream = zlib.decompressobj(self._bits)
-            piece = stream.decompress(data, min(self._limit - self._size + 1, STEP))
+            piece = stream.decompress(data, STEP)
             if piece:
                 self._size += len(piece)
                 if self._size > self._limit:
@@ -186,11 +186,7 @@ class Inflater:
                 # (RFC 7692 section 7.2.3.4).
                 self._stream = None
                 data = stream.unused_data
-                if not data:
-                    return
-            elif stream.unconsumed_tail:
-                data = stream.unconsumed_tail
-            elif len(piece) < STEP:
-                return
             else:
-                data = b""
+                data = stream.unconsumed_tail
+            if not data:
+                return
