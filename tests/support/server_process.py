@@ -110,7 +110,8 @@ class ServerProcess:
     @property
     def websocket_url(self) -> str:
         """The same for WebSockets."""
-        return self.url.replace("http", "ws", 1)
+        url = "http://localhost" if self._address is UNIX_ADDRESS else self.url
+        return url.replace("http", "ws", 1)
 
     @cached_property
     def trust(self) -> ssl.SSLContext | None:

@@ -25,7 +25,9 @@ type Data = str | bytes
 async def connected(server: ServerProcess, path: str, **options: Any) -> ClientConnection:  # noqa: ANN401
     """Return a WebSocket to a server, over TLS if the server speaks it."""
     bounds = {"open_timeout": WAIT_S, "close_timeout": WAIT_S, "ping_interval": None}
-    where = {"ssl": server.trust, "proxy": None, "max_size": None}
+    where: dict[str, Any] = {"ssl": server.trust, "proxy": None, "max_size": None}
+    if isinstance(server.address, str):
+        where |= {"unix": True, "path": server.address}
     return await connect(server.websocket_url + path, **(where | bounds | options))
 
 

@@ -1,10 +1,13 @@
 """The `websockets` client: what it offers beside what the tests of the frameworks use."""
 
+import tempfile
 from typing import Any
 
 import pytest
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
+from tests.integration.clients.conftest import APP
+from tests.integration.conftest import Serve
 from tests.support.probe import fresh_name
 from tests.support.server_process import ServerProcess
 from tests.support.websocket import Dialer
@@ -38,6 +41,15 @@ def test_pings(server: ServerProcess, dial: Dialer) -> None:
             assert socket.ping() >= 0
             socket.send(f"{number}")
             assert socket.hear() == f"{number}"
+
+
+def test_a_unix_socket(serve: Serve, dial: Dialer) -> None:
+    """A WebSocket over a unix socket is one."""
+    with tempfile.TemporaryDirectory() as folder:  # its path is short enough for a socket
+        server = serve(APP, "--uds", f"{folder}/socket")
+        with dial(server, f"/ws/echo?name={fresh_name()}") as socket:
+            socket.send("hello")
+            assert socket.hear() == "hello"
 
 
 def test_many_sockets_one_after_the_other(server: ServerProcess, dial: Dialer) -> None:

@@ -89,6 +89,22 @@ def test_sigterm_tells_every_socket(start: Start, dial: Dialer) -> None:
     assert len(re.findall("(?m)^ending ", server.output)) == 10
 
 
+@only_tls
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_lifespan_ends_last(
+    start: Start, dial: Dialer, mode: str, number: signal.Signals
+) -> None:
+    """The application is shut down when all its WebSockets have come to their end."""
+    server = start(*LONG)
+    with opened(dial, server, 10) as sockets:
+        server.send_signal(number)
+        assert [each.socket.end() for each in sockets] == [RESTART] * 10
+        lives = 1 if mode == "thread" else 2
+        output = server.wait_for_output(rf"(?s)(.*lifespan over){{{lives}}}")[0]
+    assert len(re.findall("(?m)^ending ", output)) == 10
+    assert mode == "process" or output.rindex("ending ") < output.index("lifespan over")
+
+
 def test_reload_tells_every_socket(start: Start, dial: Dialer) -> None:
     """Every client of the old code is told 1012, and who comes back meets the new one."""
     server = start(*LONG)

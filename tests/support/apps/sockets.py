@@ -1,8 +1,8 @@
 """The application for tests of WebSockets beside several workers; by HTTP it says who answers.
 
 Every socket is greeted with who serves it, then what it says comes back. The end of `?name=` is
-printed. `/stubborn` does not return after its end; `/flood` sends all the time; `/note` writes what
-it hears to the file that the environment names as NOTES before it answers.
+printed, after a moment. `/stubborn` does not return after its end; `/flood` sends all the time;
+`/note` writes what it hears to the file that the environment names as NOTES before it answers.
 """
 
 import asyncio
@@ -22,6 +22,8 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
     """Serve one connection by ASGI."""
     if scope["type"] != "websocket":
         await who_app.app(scope, receive, send)
+        if scope["type"] == "lifespan":
+            os.write(1, b"lifespan over\n")
         return
     assert (await receive())["type"] == "websocket.connect"
     await send({"type": "websocket.accept"})
@@ -33,6 +35,7 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
         if scope["path"] == "/note":
             note(message["text"])
         await send({**message, "type": "websocket.send"})
+    await asyncio.sleep(0.1)  # there may be something to put in order
     name = parse_qs(scope["query_string"].decode()).get("name", ["?"])[0]
     ending = json.dumps([message["code"], message["reason"]])
     os.write(1, f"ending {name} {ending} end\n".encode())  # in one piece
