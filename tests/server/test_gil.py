@@ -83,10 +83,10 @@ def test_notices_a_real_extension(tmp_path: Path) -> None:
     build_gil_extension(tmp_path)
     code = (
         "from serverkit_server import gil\n"
-        "before = gil.is_gil_enabled()\n"
+        "before, own = gil.is_gil_enabled(), gil._foreign_extensions()\n"
         "with gil.GilWatch() as watch:\n"
         "    import needs_gil\n"
-        "print(before, gil.is_gil_enabled(), watch.culprits, gil._foreign_extensions())\n"
+        "print(before, gil.is_gil_enabled(), watch.culprits, gil._foreign_extensions() - own)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

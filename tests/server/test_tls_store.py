@@ -1,11 +1,10 @@
 """Certificates follow their files, and nothing that is wrong with those ends the serving."""
 
 import logging
-import pickle
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,6 @@ from serverkit_server import certificate_source, certificate_store
 from serverkit_server.certificate_store import LOOK_EVERY_S, CertificateStore
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import TLSSetupError
-from serverkit_server.kept_files import placed
-from serverkit_server.served_tls import RecentFiles
 from serverkit_server.tls_files import Fingerprint, fingerprint
 from serverkit_worker.tls import presented_certificate
 from tests.server.key_pairs import BOUND_S, Issuer, Pair, presented
@@ -360,65 +357,3 @@ def test_tells_of_a_certificate_that_has_expired(
     warnings = [each.getMessage() for each in log.records if each.levelno == logging.WARNING]
     assert bool(warnings) is bool(told)
     assert told in log.text
-
-
-@pytest.mark.parametrize("in_memory", [True, False])
-def test_a_process_may_start_while_a_renewal_has_gone_wrong(
-    issuer: Issuer,
-    log: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-    in_memory: bool,  # noqa: FBT001 - a parameter of the test
-) -> None:
-    """It is given what the files had in them when they were good, and loads the next good ones."""
-    if not in_memory:
-        monkeypatch.delattr("os.memfd_create")
-    pair, renewed = issuer.write("live"), issuer.write("renewed")
-    old = pair.der
-    config = ServerConfig.from_mapping(pair.settings)
-    clock = Clock()
-    recent = RecentFiles(CertificateStore(config, keep=True))
-    pair.certfile.write_bytes(renewed.certfile.read_bytes())
-    passed: RecentFiles = pickle.loads(pickle.dumps(recent))
-    store = CertificateStore(config, kept=passed.kept, clock=clock)
-    assert presented(store.current()) == old
-    assert "serves on" in log.text
-    renewed.copy_to(pair)
-    clock.pass_a_second()
-    assert presented(store.current()) == renewed.der
-
-
-def test_a_process_is_given_the_newest_good_files(issuer: Issuer) -> None:
-    """Those at the time it is started, not at the start of the server."""
-    pair, renewed = issuer.write("live"), issuer.write("renewed")
-    clock = Clock()
-    config = ServerConfig.from_mapping(pair.settings)
-    recent = RecentFiles(CertificateStore(config, keep=True, clock=clock))
-    renewed.copy_to(pair)
-    clock.pass_a_second()
-    passed: RecentFiles = pickle.loads(pickle.dumps(recent))
-    assert passed.kept[str(pair.certfile)] == renewed.certfile.read_bytes()
-    assert pickle.loads(pickle.dumps(passed)).kept == passed.kept
-
-
-def test_nothing_is_kept_unasked(issuer: Issuer, clock: Clock) -> None:
-    """A key is not held in memory where nobody may need it."""
-    assert store_of(issuer.write("live"), clock).kept_files() == {}
-    assert RecentFiles().kept == {}
-
-
-def test_a_start_fails_where_too_little_is_kept(issuer: Issuer) -> None:
-    """Half a pair is none."""
-    pair = issuer.write("live")
-    kept: Mapping[str, bytes] = {str(pair.certfile): pair.certfile.read_bytes()}
-    pair.keyfile.unlink()
-    with pytest.raises(TLSSetupError, match="There is no file"):
-        CertificateStore(ServerConfig.from_mapping(pair.settings), kept=kept)
-
-
-def test_contents_have_a_place_only_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is put down can be read meanwhile, and by nobody afterwards."""
-    for _ in range(2):
-        with placed({"a": b"1", "b": b"2"}) as places:
-            assert [Path(places[name]).read_bytes() for name in "ab"] == [b"1", b"2"]
-        assert not any(Path(each).exists() for each in places.values())
-        monkeypatch.delattr("os.memfd_create", raising=False)
