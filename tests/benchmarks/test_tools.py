@@ -223,7 +223,7 @@ def test_a_soak_samples_what_the_server_has(tmp_path: Path) -> None:
     )
 
     (result,) = artifact_of(finished, tmp_path)["results"]
-    assert len(result["samples"]) == result["reloads"] > 1
+    assert len(result["samples"]) == result["reloads"] >= 1
     assert result["damage"]["lost"] == {}
     assert all(one["rss_mib"] > 1 and one["files"] > 1 for one in result["samples"])
 
