@@ -6,6 +6,7 @@ Runs on any Python that nox runs on, also one too old for serverkit itself.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,8 @@ DISTRIBUTIONS = ["proto", "worker", "supervisor", "server", "cli", "serverkit"]
 EDITABLE = [argument for name in DISTRIBUTIONS for argument in ("-e", f"packages/{name}")]
 CHECKED = ["packages", "tests", "examples", "benchmarks", "docs", "noxfile.py"]
 IN_CI = bool(os.environ.get("CI"))
+# The tests mostly wait, for each other's processes or for a deadline: more at once than cores.
+TESTS_AT_ONCE = 4
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -91,15 +94,28 @@ def pythons(session: nox.Session) -> None:
         session.warn(f"The tests are NOT run on Python {' and '.join(missing)}.")
 
 
+def run_pytest(session: nox.Session, *arguments: str, env: dict[str, str] | None = None) -> None:
+    """Run tests, several at once; in one process, for debuggers, where somebody names them."""
+    python = shlex.quote(str(Path(session.bin, "python")))
+    at_once = (f"--tx={TESTS_AT_ONCE}*popen//python={python} -W error", "--dist=worksteal")
+    options = () if session.posargs else at_once
+    session.run("python", "-W", "error", "-m", "pytest", *options, *arguments, env=env)
+
+
 @nox.session(python=PYTHONS, requires=["pythons"])
 def tests(session: nox.Session) -> None:
     """Run all the tests, or those named after --, and report the branches not taken."""
     session.install("--group", "tests", *EDITABLE)
     describe(session)
-    # Started by coverage, not the other way round: our plugin for pytest is imported early.
-    which = session.posargs or ["tests"]
-    session.run("python", "-W", "error", "-m", "coverage", "run", "-m", "pytest", *which)
-    session.run("coverage", "report")
+    # Told by these, coverage begins before all else: our plugin for pytest is imported early.
+    coverage = {
+        "COVERAGE_FILE": str(Path(session.virtualenv.location, "coverage").resolve()),
+        "COVERAGE_PROCESS_START": str(Path("pyproject.toml").resolve()),
+    }
+    session.run("coverage", "erase", env={"COVERAGE_FILE": coverage["COVERAGE_FILE"]})
+    run_pytest(session, *(session.posargs or ["tests"]), env=coverage)
+    for words in ("combine", "--quiet"), ("report",):
+        session.run("coverage", *words, env={"COVERAGE_FILE": coverage["COVERAGE_FILE"]})
 
 
 @nox.session(python=PYTHONS, requires=["pythons", "build"])
@@ -117,7 +133,7 @@ def alone(session: nox.Session, name: str) -> None:
     )
     describe(session)
     session.run(UV, "pip", "list", "--quiet", external=True)
-    session.run("python", "-W", "error", "-m", "pytest", f"tests/{name}", *session.posargs)
+    run_pytest(session, f"tests/{name}", *session.posargs)
 
 
 @nox.session(python=LOWEST)
@@ -158,7 +174,7 @@ def bench(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Run every snippet of the documentation."""
     session.install("--group", "tests", *EDITABLE)
-    session.run("python", "-W", "error", "-m", "pytest", "tests/docs", *session.posargs)
+    run_pytest(session, "tests/docs", *session.posargs)
 
 
 @nox.session(python=FREE_THREADED)

@@ -1,5 +1,8 @@
 """Settings for all the tests; no fixtures."""
 
+import os
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 # The same examples on every run and no bound on speed: a test that fails, fails for its reason
@@ -11,3 +14,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("steady")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep coverage, where it is measured, to the processes that run tests."""
+    if hasattr(config, "workerinput") or not config.getoption("tx", None):
+        os.environ.pop("COVERAGE_PROCESS_START", None)
