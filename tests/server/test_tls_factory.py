@@ -33,6 +33,9 @@ def fail(config, default):
 def nothing(config, default):
     return None
 
+def for_clients(config, default):
+    return ssl.create_default_context()
+
 number = 3
 """
 
@@ -110,6 +113,7 @@ def test_is_found_by_name(module: str, pair: Pair, tmp_path: Path, attribute: st
         ("{module}:number", "There is no function {module}:number"),
         ("{module}:fail", "fails: OSError('the vault is closed')"),
         ("{module}:nothing", "gives no SSLContext, but None"),
+        ("{module}:for_clients", "gives one for clients"),
     ],
 )
 def test_what_goes_wrong_is_told(

@@ -200,6 +200,23 @@ def test_files_of_another_user(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> N
     assert "chmod g+r" in caught.value.remedy
 
 
+def test_authorities_in_a_folder_of_another_user(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who must not even enter the folder is told as well."""
+
+    def refuse(_path: Path, *_args: object, **_options: object) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "stat", refuse)
+        patched.setattr(Path, "open", refuse)
+        with pytest.raises(TLSSetupError, match="must not be read by this user") as caught:
+            load_authorities(context, str(issuer.authority))
+    assert caught.value.setting == "ssl_ca_certs"
+
+
 def test_a_weak_key(tmp_path: Path) -> None:
     """A key that OpenSSL takes for too weak is called so."""
     pair = Pair(tmp_path / "weak.pem", tmp_path / "weak.key")

@@ -205,6 +205,24 @@ def test_a_reload_loads_certificates(pair: Pair, mode: str) -> None:
     assert loads.configs == [config, config]
 
 
+def test_a_reload_of_what_cannot_be_loaded_says_nothing_else(
+    pair: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody reads that a certificate was loaded which was not."""
+    caplog.set_level(logging.INFO)
+    config = config_of(worker_mode="async", **pair.settings)
+
+    @in_loop
+    async def check() -> None:
+        async with Server(config, "tests.server.served:App()") as server:
+            pair.keyfile.write_text("no key")
+            await asyncio.to_thread(server.graceful_reload)
+
+    check()
+    assert "the one before serves on" in caplog.text
+    assert "have been loaded anew" not in caplog.text
+
+
 def test_a_function_must_travel_to_processes(pair: Pair) -> None:
     """One that has no name of its own is refused, and how to give it."""
     config = ServerConfig.from_mapping(

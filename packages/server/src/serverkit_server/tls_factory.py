@@ -69,6 +69,12 @@ def call_factory(
             setting=_SETTING,
             remedy=_FORM,
         )
+    if made.protocol == ssl.PROTOCOL_TLS_CLIENT:
+        raise TLSSetupError(
+            "The function that makes the context of TLS gives one for clients.",
+            setting=_SETTING,
+            remedy=f"Make it by ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER). {_FORM}",
+        )
     return made
 
 

@@ -80,7 +80,7 @@ def load_authorities(context: ssl.SSLContext, path: str) -> None:
         TLSSetupError: they cannot be read.
     """
     setting = "ssl_ca_certs"
-    if Path(path).is_dir():
+    if _is_folder(path):
         if not any(Path(path).glob("*.[0-9]")):
             raise TLSSetupError(
                 f"The folder {path} has no authorities that OpenSSL would find.",
@@ -98,7 +98,7 @@ def load_authorities(context: ssl.SSLContext, path: str) -> None:
         )
     try:
         context.load_verify_locations(cafile=path)
-    except ssl.SSLError as error:
+    except OSError as error:  # ssl.SSLError is one
         raise TLSSetupError(
             f"A certificate in {path} is damaged or cut off ({_reason(error)}).",
             setting=setting,
@@ -137,6 +137,14 @@ def read_pem(path: str, setting: str, what: str) -> str:
             remedy=f"Name the {what} as a PEM file, which has a line -----BEGIN ...-----.",
         )
     return text
+
+
+def _is_folder(path: str) -> bool:
+    """Return whether there is a folder, as far as it can be seen: reading it says why not."""
+    try:
+        return Path(path).is_dir()
+    except OSError:  # Python 3.12 raises it for a folder on the way that must not be entered
+        return False
 
 
 def _fail_to_read(error: OSError, path: str, setting: str, what: str) -> NoReturn:
