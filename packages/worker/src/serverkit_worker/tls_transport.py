@@ -7,6 +7,7 @@ nothing waits while some does, cannot end one direction alone, and keep 256 KiB 
 Rules:
     Nothing is kept here: what is written is handed to the carrier at once, in whose buffer it
     counts; what is read is handed on at once.
+    What TLS itself answers to a client is bounded too: nothing is read while it reads no answers.
     Both directions end on their own, as those of TCP do.
 
 Source: RFC 8446 section 6.1 (close_notify), RFC 9112 section 9.8 (incomplete closes).
@@ -22,6 +23,8 @@ from typing import Any, Final, override
 RECORD_BYTES: Final = 16_384
 # So much of one write is encrypted at a time: OpenSSL's buffer never shrinks again.
 ENCRYPTED_BYTES: Final = 65_536
+# So much of one read is decrypted at a time, for the same reason.
+DECRYPTED_BYTES: Final = 32_768
 
 
 class Encryption:
@@ -57,7 +60,10 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         "_has_eof",
         "_is_closing",
         "_is_eof_written",
+        "_is_full",
+        "_is_held",
         "_is_pause_due",
+        "_is_paused",
         "_is_writing",
         "_protocol",
         "_read",
@@ -82,6 +88,9 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._write = encryption.ssl_object.write
         self._is_writing = False
         self._is_pause_due = False
+        self._is_full = False  # The client has to read before more is written.
+        self._is_held = False  # And before more is read from it.
+        self._is_paused = False  # The protocol wants nothing to be read.
         self._is_closing = False
         self._is_eof_written = False
         self._has_eof = False  # The client has ended its direction.
@@ -93,7 +102,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         """Let the protocol begin, also with what came together with the end of the handshake."""
         self._protocol.connection_made(self)
         if self._encryption.incoming.pending and not self._is_closing:
-            self._hand_on()
+            self._hand_on(b"")
         self._encryption.flush(self._carrier)
 
     # What the carrier calls
@@ -102,8 +111,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand on what it says."""
         if not self._discards:
-            self._encryption.incoming.write(data)
-            self._hand_on()
+            self._hand_on(data)
 
     @override
     def eof_received(self) -> bool:
@@ -117,6 +125,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     @override
     def pause_writing(self) -> None:
         """Hand it on, but not before all that is being written can be measured."""
+        self._is_full = True
         if self._is_writing:
             self._is_pause_due = True
         else:
@@ -125,6 +134,11 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     @override
     def resume_writing(self) -> None:
         """Hand it on."""
+        self._is_full = False
+        if self._is_held:
+            self._is_held = False
+            if not (self._is_paused or self._is_closing):
+                self._carrier.resume_reading()
         self._protocol.resume_writing()
 
     @override
@@ -134,29 +148,53 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         protocol, self._protocol = self._protocol, asyncio.Protocol()
         protocol.connection_lost(self._error or exc)
 
-    def _hand_on(self) -> None:
+    def _hand_on(self, data: bytes) -> None:
         """Decrypt what has come, and give it to the protocol in one piece."""
-        encryption, read = self._encryption, self._read
-        incoming, pending = encryption.incoming, encryption.ssl_object.pending
-        pieces, error, has_ended = [], None, False
+        pieces: list[bytes] = []
+        error, has_ended = None, False
         try:
-            while piece := read(RECORD_BYTES):
-                pieces.append(piece)
-                if not incoming.pending and not pending():
-                    break
+            if len(data) <= DECRYPTED_BYTES:
+                has_ended = self._decrypt(data, pieces)
             else:
-                has_ended = True
-        except ssl.SSLWantReadError:
-            pass  # The rest of a record is still to come.
+                view = memoryview(data)
+                for start in range(0, len(data), DECRYPTED_BYTES):
+                    if self._decrypt(view[start : start + DECRYPTED_BYTES], pieces):
+                        has_ended = True
+                        break
         except ssl.SSLError as exc:
             error = exc
-        encryption.flush(self._carrier)
+        if self._encryption.outgoing.pending:
+            self._answer()
         if pieces:
             self._protocol.data_received(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         if has_ended:
             self._peer_ended()
         elif error is not None:
             self._break(error)
+
+    def _decrypt(self, data: bytes | memoryview, pieces: list[bytes]) -> bool:
+        """Add to `pieces` what the client says; return whether it has ended its direction."""
+        encryption, read = self._encryption, self._read
+        incoming, pending = encryption.incoming, encryption.ssl_object.pending
+        incoming.write(data)
+        try:
+            while piece := read(RECORD_BYTES):
+                pieces.append(piece)
+                if not incoming.pending and not pending():
+                    return False
+        except ssl.SSLWantReadError:
+            return False  # The rest of a record is still to come.
+        except ssl.SSLZeroReturnError:
+            pass
+        return True
+
+    def _answer(self) -> None:
+        """Write what TLS itself has to say, which clients may ask for without end."""
+        self._encryption.flush(self._carrier)
+        if self._is_full and not (self._is_held or self._is_closing):
+            self._is_held = True
+            if not self._is_paused:
+                self._carrier.pause_reading()
 
     def _peer_ended(self) -> None:
         """Tell the protocol, once, that nothing more will come."""
@@ -207,7 +245,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         write = self._write
         try:
             done = write(data) if len(data) <= ENCRYPTED_BYTES else 0
-            while done < len(data):
+            # One that is gone already would be written to in vain, and the loop would log it.
+            while done < len(data) and not self._carrier.is_closing():
                 done += write(memoryview(data)[done : done + ENCRYPTED_BYTES])
                 self._encryption.flush(self._carrier)
         except ssl.SSLError as exc:
@@ -280,13 +319,17 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     def pause_reading(self) -> None:
         """Read nothing until `resume_reading`."""
         if not self._is_closing:
-            self._carrier.pause_reading()
+            self._is_paused = True
+            if not self._is_held:
+                self._carrier.pause_reading()
 
     @override
     def resume_reading(self) -> None:
         """Read again."""
         if not self._is_closing:
-            self._carrier.resume_reading()
+            self._is_paused = False
+            if not self._is_held:
+                self._carrier.resume_reading()
 
     @override
     def is_reading(self) -> bool:
