@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from serverkit_server import tls_files
 from serverkit_server.errors import TLSSetupError
 from serverkit_server.sni_names import KeyPair
 from serverkit_server.tls_files import fingerprint, load_authorities, load_pair
@@ -272,6 +273,17 @@ def test_loads_authorities(issuer: Issuer, pair: Pair, tmp_path: Path) -> None:
         with pytest.raises(TLSSetupError, match=message) as caught:
             load_authorities(context, path)
         assert caught.value.setting == "ssl_ca_certs"
+
+
+def test_authorities_that_vanish_while_they_are_read(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two looks at a file it may be gone: that is an error as any other."""
+    text = issuer.authority.read_text()
+    issuer.authority.unlink()
+    monkeypatch.setattr(tls_files, "read_pem", lambda *_: text)
+    with pytest.raises(TLSSetupError, match="No such file"):
+        load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), str(issuer.authority))
 
 
 def test_loads_authorities_of_a_folder(issuer: Issuer, tmp_path: Path) -> None:

@@ -105,13 +105,13 @@ class CertificateSource:
         state = self._look()
         try:
             self.take(self.load())
-        except TLSSetupError as error:
+        except (TLSSetupError, OSError, ValueError) as error:  # connections must not fail by it
             self.loaded = self.loaded._replace(state=state)  # said once for each state
             self._complain(error)
             return False
         return True
 
-    def _complain(self, error: TLSSetupError) -> None:
+    def _complain(self, error: Exception) -> None:
         _LOG.error("%s cannot be used now, so the one before serves on: %s", self._name, error)
 
     def _warn_if_out_of_date(self) -> None:
