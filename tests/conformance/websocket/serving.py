@@ -10,7 +10,7 @@ from serverkit_worker.asgi import Receive, Scope, Send
 from serverkit_worker.config import WorkerConfig
 from tests.conformance.websocket.client import WebSocketClient
 from tests.conformance.websocket.frames import Frame, close
-from tests.support.certificates import issue, trusting
+from tests.support.certificates import authority_of, issue, trusting
 from tests.worker.running import RunningWorker
 
 type Loop = Literal["asyncio", "uvloop"]
@@ -35,7 +35,7 @@ def serving(loop: Loop, folder: Path | None = None) -> Iterator[Connect]:
         certificate = issue(folder)
         server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server_context.load_cert_chain(certificate)
-        client_context = trusting(certificate)
+        client_context = trusting(authority_of(str(certificate)))
     config = WorkerConfig(loop=loop, websocket_ping_interval=0.0)
     with RunningWorker(echo, config=config, ssl_context=server_context) as running:
 

@@ -121,12 +121,9 @@ class WebSocketConnection(WebSocketOutput):
 
     # From bytes to messages
 
-    def _pump(self, *, has_turn: bool = False) -> None:
-        """Act on all that the protocol makes of the bytes received, up to a full queue.
-
-        Args:
-            has_turn: the application is at work on messages, and may answer to them.
-        """
+    def _pump(self) -> None:
+        """Act on all that the protocol makes of the bytes received, up to a full queue."""
+        has_turn = False  # The application is given messages, and may answer to them.
         exchange = self._exchange
         next_event = self._proto.next_event
         try:
@@ -190,8 +187,14 @@ class WebSocketConnection(WebSocketOutput):
     # What the exchange calls, see WebSocketOutput
 
     def read_on(self) -> None:
-        """Deliver what has waited, and read again."""
-        self._pump(has_turn=True)
+        """Deliver what has waited, and read again, behind all others whose turn it is.
+
+        Else an application that never waits for anything would take all that one read can hold.
+        """
+        self._serving.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        self._pump()
         if not self._exchange.full and self._phase is not CLOSED:
             self._client.resume_reading()
 
