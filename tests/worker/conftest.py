@@ -3,8 +3,9 @@
 import pytest
 
 from serverkit_worker.config import WorkerConfig
-from tests.worker import driving
+from tests.worker import driving, running
 from tests.worker.carried_by_tls import carry_by_tls
+from tests.worker.certificates import authority
 
 # Whatever holds for connections in plain text holds over TLS.
 OVER_TLS = (
@@ -21,20 +22,33 @@ OVER_TLS = (
     "test_websocket_deadlines",
     "test_websocket_denial",
     "test_websocket_observation",
+    "test_worker_drain",
+    "test_worker_handed",
+    "test_worker_reload",
+    "test_worker_threads",
+)
+# But for clients that speak before anybody listens, or to somebody else.
+PLAIN_ONLY = (
+    "test_an_end_before_run_is_honoured",
+    "test_what_comes_in_the_last_moment_is_served",
+    "test_what_the_kernel_had_accepted_is_served",
+    "test_whoever_comes_during_the_end_is_answered_or_not_accepted",
 )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run some modules twice."""
-    if metafunc.module.__name__.rpartition(".")[2] in OVER_TLS:
+    module = metafunc.module.__name__.rpartition(".")[2]
+    if module in OVER_TLS and metafunc.function.__name__ not in PLAIN_ONLY:
         metafunc.parametrize("carried", ["tcp", "tls"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
 def carried(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What carries the connections of `driving`."""
+    """What carries the connections of `driving` and `running`."""
     if getattr(request, "param", "tcp") == "tls":
         monkeypatch.setattr(driving, "carry", carry_by_tls)
+        monkeypatch.setattr(running, "secure", authority())
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])

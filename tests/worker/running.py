@@ -16,6 +16,7 @@ from serverkit_worker.config import WorkerConfig
 from serverkit_worker.handed import ConnectionSource
 from serverkit_worker.tls import TLSContexts
 from serverkit_worker.worker import Worker
+from tests.worker.certificates import Authority
 from tests.worker.wire_format import Response, first
 
 WAIT_S = 30.0
@@ -35,6 +36,10 @@ def listening(host: str = "127.0.0.1") -> socket.socket:
     return socket.create_server((host, 0), family=family, backlog=2048)
 
 
+secure: Authority | None = None
+"""Whose certificates workers and clients have that are not told; see the fixture `carried`."""
+
+
 class Client:
     """One connection; every wait is bounded."""
 
@@ -49,6 +54,10 @@ class Client:
         self.socket.connect(address)
         if ssl_context is not None:
             self.socket = ssl_context.wrap_socket(self.socket, server_hostname="localhost")
+        elif secure is not None:  # The worker may not run yet.
+            self.socket = secure.client().wrap_socket(
+                self.socket, server_hostname="localhost", do_handshake_on_connect=False
+            )
         self._received = b""
 
     def __enter__(self) -> Self:
@@ -119,7 +128,7 @@ class RunningWorker:
             max_connections=max_connections,
             lifecycle_collector=lifecycle_collector,
             access_log=access_log,
-            ssl_context=ssl_context,
+            ssl_context=ssl_context or (secure.server() if secure else None),
             ready=self._ready.set,
             connections=connections,
             **options,
@@ -172,7 +181,7 @@ class RunningWorker:
 
     def client(self) -> Client:
         """Connect to it."""
-        return Client(self.address)
+        return Client(self.address, ssl_context=secure.client() if secure else None)
 
     @contextlib.contextmanager
     def ended_within(self, seconds: float) -> Iterator[None]:
