@@ -9,7 +9,7 @@ from serverkit_worker.http1_connection import HTTP1Connection
 from serverkit_worker.serving import Serving
 from serverkit_worker.tls_transport import Encryption, TLSTransport
 from tests.worker.certificates import authority
-from tests.worker.driving import FakeTransport
+from tests.worker.fake_transport import FakeTransport
 from tests.worker.tls_peer import TLSPeer
 
 

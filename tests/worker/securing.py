@@ -15,7 +15,8 @@ from serverkit_worker.tls import FixedContext
 from serverkit_worker.tls_handshake import TLSHandshake
 from serverkit_worker.tls_transport import TLSTransport
 from tests.worker.certificates import authority
-from tests.worker.driving import FakeTransport, hello, make_serving, turns
+from tests.worker.driving import hello, make_serving, turns
+from tests.worker.fake_transport import FakeTransport
 from tests.worker.tls_peer import TLSPeer
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from serverkit_worker.client_transport import ClientTransport
 from serverkit_worker.errors import ClientDisconnected
-from tests.worker.driving import FakeTransport, stepped, turns
+from tests.worker.driving import stepped, turns
+from tests.worker.fake_transport import FakeTransport
 
 WAIT_S = 20
 

@@ -12,7 +12,6 @@ from serverkit_worker.serving import Serving
 from tests.worker.driving import (
     CHUNKED,
     GET,
-    FakeTransport,
     advance,
     chunk,
     hello,
@@ -22,6 +21,7 @@ from tests.worker.driving import (
     turns,
     wire,
 )
+from tests.worker.fake_transport import FakeTransport
 from tests.worker.wire_format import only
 
 LINGER_S = 2

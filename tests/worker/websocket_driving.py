@@ -9,7 +9,8 @@ from serverkit_worker.asgi import ASGIApp, Receive, Scope, Send
 from serverkit_worker.config import WorkerConfig
 from serverkit_worker.observation import Observation
 from serverkit_worker.serving import Serving
-from tests.worker.driving import FakeTransport, Wire, connect, make_serving, turns
+from tests.worker.driving import Wire, connect, make_serving, turns
+from tests.worker.fake_transport import FakeTransport
 from tests.worker.wire_format import Response, first
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="  # That of RFC 6455 section 1.3, as is what is accepted with it.
