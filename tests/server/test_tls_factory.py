@@ -105,6 +105,31 @@ def test_is_found_by_name(module: str, pair: Pair, tmp_path: Path, attribute: st
     assert context.maximum_version == ssl.TLSVersion.TLSv1_2
 
 
+def test_its_own_context_serves_other_names_too(issuer: Issuer, pair: Pair) -> None:
+    """What `ssl_sni` asks for is not left out, unless the context chooses for itself."""
+    other = issuer.write("other", "other.example")
+    chooses = False
+
+    def make(_config: ServerConfig, _default: Default) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*pair)
+        if chooses:
+            context.sni_callback = lambda _connection, _name, _context: None
+        return context
+
+    config = ServerConfig.from_mapping(
+        {
+            **pair.settings,
+            "ssl_sni": (other.entry("other.example"),),
+            "ssl_context_factory": make,
+        }
+    )
+    assert presented(CertificateStore(config).current(), "other.example") == other.der
+    assert presented(CertificateStore(config).current(), "www.example") == pair.der
+    chooses = True
+    assert presented(CertificateStore(config).current(), "other.example") == pair.der
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -116,14 +116,12 @@ class CertificateStore:
         return content
 
     def _make_default(self, files: TLSFiles) -> ssl.SSLContext:
-        def usual() -> ssl.SSLContext:
-            context = make_context(self._config, files)
-            if self._of_names:
-                context.sni_callback = self._choose
-            return context
-
+        usual = functools.partial(make_context, self._config, files)
         factory = find_factory(self._config)  # each time, for a reload may have imported it anew
-        return usual() if factory is None else call_factory(factory, self._config, usual)
+        context = usual() if factory is None else call_factory(factory, self._config, usual)
+        if self._of_names and context.sni_callback is None:
+            context.sni_callback = self._choose
+        return context
 
     def _choose(
         self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _context: ssl.SSLContext
