@@ -54,6 +54,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "asgi",
         "hooks",
         "tls",
+        "client_hello",
         "distinguished_name",
         "tls_scope",
         "tls_transport",

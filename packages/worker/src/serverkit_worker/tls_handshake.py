@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable
 from typing import Final, cast
 
+from serverkit_worker.client_hello import NamesAskedFor
 from serverkit_worker.deadlines import NEVER, DrainReason
 from serverkit_worker.errors import LIMIT_CONNECTIONS, TLS_EXPECTED, ErrorReply
 from serverkit_worker.lingering import LingeringConnection, RefusedConnection
@@ -22,6 +23,8 @@ logger = logging.getLogger("serverkit.error")
 
 # The type of the record that every handshake begins with (RFC 8446 section 5.1).
 _HANDSHAKE: Final = 0x16
+# A fatal alert (RFC 8446 section 6): unrecognized_name (RFC 6066 section 3).
+_NO_SUCH_NAME: Final = b"\x15\x03\x03\x00\x02\x02\x70"
 
 type ProtocolFactory = Callable[[ErrorReply | None], asyncio.Protocol]
 
@@ -40,6 +43,7 @@ class TLSHandshake(asyncio.Protocol):
         "_contexts",
         "_encryption",
         "_make",
+        "_names",
         "_refusal",
         "_serving",
         "deadline",
@@ -69,6 +73,7 @@ class TLSHandshake(asyncio.Protocol):
         self._make = make
         self._refusal = refusal
         self._encryption: Encryption | None = None
+        self._names: NamesAskedFor | None = None  # where somebody wants to know
         self.deadline = self.write_deadline = NEVER
         self.requests_served = 0
 
@@ -94,7 +99,15 @@ class TLSHandshake(asyncio.Protocol):
             if data[0] != _HANDSHAKE:
                 self._answer_in_plain_text(data)
                 return
-            self._encryption = Encryption(self._contexts.current())
+            context = self._contexts.current()
+            self._encryption = Encryption(context)
+            if context.sni_callback is not None:
+                self._names = NamesAskedFor()
+        if self._names is not None and not all(map(bytes.isascii, self._names.receive(data))):
+            logger.debug("A TLS handshake asked for a name that is none")
+            self._carrier.write(_NO_SUCH_NAME)
+            self._linger()
+            return
         encryption = self._encryption
         encryption.incoming.write(data)
         try:
@@ -104,8 +117,7 @@ class TLSHandshake(asyncio.Protocol):
         except ssl.SSLError as exc:
             logger.debug("A TLS handshake failed: %s", exc)
             encryption.flush(self._carrier)  # The alert says why.
-            LingeringConnection(self._serving, self._carrier)
-            self._leave()
+            self._linger()
         else:
             self._go_on(encryption)
 
@@ -130,6 +142,10 @@ class TLSHandshake(asyncio.Protocol):
         refused = RefusedConnection(self._serving, self._carrier, TLS_EXPECTED, reason="error")
         self._leave()
         refused.data_received(data)
+
+    def _linger(self) -> None:
+        LingeringConnection(self._serving, self._carrier)
+        self._leave()
 
     def _leave(self) -> None:
         self.deadline = NEVER
