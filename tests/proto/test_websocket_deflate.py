@@ -11,6 +11,7 @@ from serverkit_proto.config import ProtoConfig
 from serverkit_proto.errors import WebSocketError
 from serverkit_proto.websocket import MessageReceived, WebSocket
 from serverkit_proto.websocket_deflate import (
+    MAX_STREAMS,
     STEP,
     DeflateParameters,
     Deflater,
@@ -132,6 +133,16 @@ def test_blocks_said_to_be_the_last() -> None:
         assert inflater.inflate(finished, end=False) == b"hello"
         assert inflater.inflate(b"\x00", end=True) == b""
         assert inflater.inflate(deflated(b"hello"), end=True) == b"hello"
+
+
+def test_the_most_streams_of_a_message() -> None:
+    """Ends of deflated data within a message are bounded: each takes two bytes and much time."""
+    inflater = Inflater(DEFLATE, 1_000)
+    for _ in range(3):
+        assert inflater.inflate(b"\x03\x00" * MAX_STREAMS + b"\x00", end=True) == b""
+    with pytest.raises(WebSocketError, match="ends too often") as caught:
+        inflater.inflate(b"\x03\x00" * (MAX_STREAMS + 1), end=False)
+    assert caught.value.close_code == 1007
 
 
 @pytest.mark.parametrize("bits", range(9, 16))
