@@ -1,7 +1,10 @@
 """A worker that is given a TLS context."""
 
 import asyncio
+import gc
 import ssl
+import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -119,6 +122,39 @@ def test_each_connection_gets_the_context_of_its_time(any_loop: WorkerConfig) ->
         for client in (one, two, one):
             assert client.ask(GET).status == 200
     assert asked[0] == asked[2] != asked[1]
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """Let nothing be freed that is not let go of."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collection")
+def test_connections_that_end_leave_nothing_behind(any_loop: WorkerConfig) -> None:
+    """Neither those that were served nor those that came to nothing wait to be collected."""
+    alive: weakref.WeakSet[ssl.SSLObject] = weakref.WeakSet()
+
+    class Noted(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            alive.add(self)
+            super().do_handshake()
+
+    context = authority().server()
+    context.sslobject_class = Noted
+    with RunningWorker(hello, config=any_loop, ssl_context=context) as running:
+        for _ in range(3):
+            with Client(running.address, ssl_context=authority().client()) as client:
+                assert client.ask(GET).status == 200
+            with Client(running.address) as client:
+                client.send(b"\x16\x03\x01\x00\x05nope!")
+            with Client(running.address) as client:
+                client.send(b"\x16\x03\x01\x00\x05")
+        eventually(running.worker.is_idle)
+        eventually(lambda: not alive)
 
 
 @pytest.mark.parametrize("first", [b"", GET, b"\x16\x03\x01\x00\x05nope!"])
