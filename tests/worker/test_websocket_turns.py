@@ -9,22 +9,42 @@ from tests.worker.websocket_driving import ask, config_of, text
 MESSAGES = 1_000
 
 
-@stepped
-async def test_an_application_that_never_waits_leaves_others_their_turn() -> None:
-    """In a turn of the loop it is given no more messages than may wait for it."""
-    taken = 0
+class Taking:
+    """An application that takes messages as fast as it is given them."""
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        nonlocal taken
+    def __init__(self) -> None:
+        self.taken = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.accept"})
         while (await receive())["type"] == "websocket.receive":
-            taken += 1
+            self.taken += 1
 
+
+@stepped
+async def test_an_application_that_never_waits_leaves_others_their_turn() -> None:
+    """In a turn of the loop it is given no more messages than may wait for it."""
+    app = Taking()
     peer = await ask(app, config_of(websocket_max_queue=32))
     peer.send(text("x") * MESSAGES)
     for _ in range(MESSAGES):
-        before = taken
+        before = app.taken
         await asyncio.sleep(0)
-        assert taken - before <= 33, "those in the queue, and the one that it waited for"
-    assert taken == MESSAGES
+        assert app.taken - before <= 33, "those in the queue, and the one that it waited for"
+    assert app.taken == MESSAGES
+
+
+@stepped
+async def test_nothing_is_read_on_top_of_what_waits() -> None:
+    """An application is given what one read has brought before the next one."""
+    app = Taking()
+    peer = await ask(app, config_of(websocket_max_queue=32))
+    sent = 0
+    for _ in range(MESSAGES):
+        if peer.transport.reading:
+            peer.send(text("x") * MESSAGES)
+            sent += MESSAGES
+        await asyncio.sleep(0)
+        assert sent - app.taken <= 2 * MESSAGES
+    assert app.taken > 10 * MESSAGES

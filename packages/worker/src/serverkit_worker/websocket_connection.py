@@ -7,7 +7,7 @@ Rules:
     Messages are answered before the end that follows them in the same read: a close frame or an
     error is acted on when the application, woken, has had its turn of the loop.
     What waits for the application is bounded: nothing is delivered while its queue is full, and
-    nothing read once something had to wait behind it.
+    nothing read from when something has to wait behind it until all of that has been delivered.
 
 Source: RFC 6455 sections 5.5 and 7.
 """
@@ -85,10 +85,9 @@ class WebSocketConnection(WebSocketOutput):
         """Take bytes of the client, and deliver the messages that they complete."""
         self._heard = True
         self._proto.receive_data(data)
-        if self._exchange.full and self._phase is OPEN:
+        self._pump()
+        if self._exchange.full and self._proto.buffered and self._phase is OPEN:
             self._client.pause_reading()
-        else:
-            self._pump()
 
     def eof_received(self) -> bool:
         """Learn that the client sends no more: without a close frame before it, that is a loss.
