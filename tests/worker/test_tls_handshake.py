@@ -9,7 +9,18 @@ from serverkit_worker.errors import DRAINING
 from serverkit_worker.lifecycle_events import ConnectionCompleted
 from serverkit_worker.observation import observe
 from tests.worker.certificates import authority
-from tests.worker.driving import GET, STEP_S, Held, advance, hello, make_serving, stepped, turns
+from tests.worker.driving import (
+    GET,
+    STEP_S,
+    BodyReader,
+    Held,
+    advance,
+    hello,
+    make_serving,
+    post,
+    stepped,
+    turns,
+)
 from tests.worker.listening import Lines, last
 from tests.worker.securing import SecureLine, secure_line
 from tests.worker.wire_format import only, responses
@@ -293,6 +304,21 @@ async def test_an_abort_cuts_handshakes_off() -> None:
     assert [line.ended for line in lines] == ["aborted", "aborted"]
     assert not serving.connections
     assert not serving.endings
+
+
+@pytest.mark.parametrize("version", [TLS12, TLS13])
+@stepped
+async def test_much_may_come_with_the_end_of_the_handshake(version: ssl.TLSVersion) -> None:
+    """All of it is heard, though only a part is decrypted at a time."""
+    app = BodyReader()
+    app.allow()
+    line = secure_line(app, client=authority().client(version=version))
+    body = bytes(range(256)) * 900
+    line.shake_hands(last=post(body))
+    await turns(50)
+
+    assert only(line.take()).status == 200
+    assert app.body == body
 
 
 @stepped

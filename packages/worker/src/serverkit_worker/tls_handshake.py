@@ -6,6 +6,7 @@ Rules:
 """
 
 import asyncio
+import functools
 import logging
 import ssl
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from serverkit_worker.errors import LIMIT_CONNECTIONS, TLS_EXPECTED, ErrorReply
 from serverkit_worker.lingering import LingeringConnection, RefusedConnection
 from serverkit_worker.serving import Serving
 from serverkit_worker.tls import TLSContexts
-from serverkit_worker.tls_transport import Encryption, TLSTransport
+from serverkit_worker.tls_transport import DECRYPTED_BYTES, Encryption, TLSTransport
 
 logger = logging.getLogger("serverkit.error")
 
@@ -108,18 +109,20 @@ class TLSHandshake(asyncio.Protocol):
             self._carrier.write(_NO_SUCH_NAME)
             self._linger()
             return
-        encryption = self._encryption
-        encryption.incoming.write(data)
+        encryption, rest = self._encryption, data[DECRYPTED_BYTES:]
+        encryption.incoming.write(data[:DECRYPTED_BYTES])
         try:
             encryption.ssl_object.do_handshake()
         except ssl.SSLWantReadError:
             encryption.flush(self._carrier)
+            if rest:
+                self.data_received(rest)
         except ssl.SSLError as exc:
             logger.debug("A TLS handshake failed: %s", exc)
             encryption.flush(self._carrier)  # The alert says why.
             self._linger()
         else:
-            self._go_on(encryption)
+            self._go_on(encryption, rest)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget a client that has left."""
@@ -128,14 +131,14 @@ class TLSHandshake(asyncio.Protocol):
 
     # How it ends
 
-    def _go_on(self, encryption: Encryption) -> None:
-        """Leave the connection to its protocol."""
+    def _go_on(self, encryption: Encryption, data: bytes) -> None:
+        """Leave the connection to its protocol, with what came behind the handshake."""
         transport = TLSTransport(self._carrier, encryption, self._make(self._refusal))
         if self._refusal is None:
-            self._serving.replace(self, transport.start)
+            self._serving.replace(self, functools.partial(transport.start, data))
         else:
             self._serving.forget_ending(self)
-            transport.start()
+            transport.start(data)
 
     def _answer_in_plain_text(self, data: bytes) -> None:
         """Tell a client that has come to the wrong port."""

@@ -98,11 +98,15 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._error: Exception | None = None
         carrier.set_protocol(self)
 
-    def start(self) -> None:
-        """Let the protocol begin, also with what came together with the end of the handshake."""
+    def start(self, data: bytes = b"") -> None:
+        """Let the protocol begin.
+
+        Args:
+            data: what came together with the end of the handshake and is not decrypted yet.
+        """
         self._protocol.connection_made(self)
-        if self._encryption.incoming.pending and not self._is_closing:
-            self._hand_on(b"")
+        if (data or self._encryption.incoming.pending) and not self._is_closing:
+            self._hand_on(data)
         self._encryption.flush(self._carrier)
 
     # What the carrier calls
