@@ -16,6 +16,7 @@ from serverkit_proto.websocket import WebSocket
 from serverkit_proto.websocket_deflate import DeflateParameters
 from serverkit_worker.client_transport import ClientTransport
 from serverkit_worker.deadlines import NEVER
+from serverkit_worker.errors import ClientDisconnected
 from serverkit_worker.lingering import LingeringConnection
 from serverkit_worker.observation import ConnectionObserver
 from serverkit_worker.serving import Serving
@@ -114,8 +115,16 @@ class WebSocketOutput(asyncio.Protocol):
         return client.write_paused or client.transport.is_closing()
 
     async def drained(self) -> None:
-        """Wait until the client has read enough."""
-        await self._client.drained()
+        """Wait until the client has read enough.
+
+        Raises:
+            ClientDisconnected: it never will, though the loop may not have told yet.
+        """
+        try:
+            await self._client.drained()
+        except ClientDisconnected:
+            self._exchange.lose()
+            raise
 
     def close(self, code: int, reason: str) -> None:
         """Close for the application."""
