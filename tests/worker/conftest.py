@@ -16,7 +16,6 @@ OVER_TLS = (
     "test_http1_connection_drain",
     "test_observation",
     "test_path_send",
-    "test_redirecting",
     "test_websocket_backpressure",
     "test_websocket_closing",
     "test_websocket_deadlines",
