@@ -43,6 +43,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Do what the client says."""
     if scope["type"] != "websocket":
         return
+    await receive()
     await send({"type": "websocket.accept"})
     while (message := await receive())["type"] != "websocket.disconnect":
         if message.get("text") == "close":
