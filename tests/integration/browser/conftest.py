@@ -13,6 +13,7 @@ from tests.support.server_process import ServerProcess
 
 APP = "tests.integration.browser.page_app:app"
 LIMIT = ("--websocket-max-message-size", "2000000")
+PINGS = ("--websocket-ping-interval", "0.05")  # so that some come between all the rest
 WAYS = {
     "ws": ("--workers", "2", "--worker-mode", "process"),
     "ws-uncompressed": ("--workers", "2", "--worker-mode", "thread", "--no-websocket-compression"),
@@ -58,7 +59,7 @@ def page(
     if path is None:
         pytest.skip(f"NO CHROMIUM IS INSTALLED; {INSTALL} does it")
     way: str = request.param
-    flags = (*LIMIT, *WAYS[way], *(tls_flags if way == "wss" else ()))
+    flags = (*LIMIT, *PINGS, *WAYS[way], *(tls_flags if way == "wss" else ()))
     profile = tmp_path_factory.mktemp("browser") / "profile"
     with (
         ServerProcess(APP, "--no-access-log", *flags) as server,
