@@ -16,6 +16,8 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import trustme
+
 from serverkit_server.config import ServerConfig
 from serverkit_server.load import load
 from tests.docs.deployment_files import check_container, check_nginx, check_unit
@@ -93,6 +95,9 @@ class Playground:
         for copy in ("examples/hello.py", "package/module.py", "module.py", "hello.py"):
             shutil.copy(example, self._folder / copy)
         (self._folder / "shop" / "web.py").write_text(_FACTORY)
+        certificate = trustme.CA().issue_cert("localhost")
+        certificate.cert_chain_pems[0].write_to_path(self._folder / "c.pem")
+        certificate.private_key_pem.write_to_path(self._folder / "k.pem")
         (self._folder / "production.toml").write_text('log_level = "warning"\n')
         shims = {
             "python": "",
