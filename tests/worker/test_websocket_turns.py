@@ -3,8 +3,17 @@
 import asyncio
 
 from serverkit_worker.asgi import Receive, Scope, Send
-from tests.worker.driving import stepped
-from tests.worker.websocket_driving import ask, config_of, text
+from serverkit_worker.websocket_connection import LARGE_READ
+from tests.worker.driving import stepped, turns
+from tests.worker.websocket_driving import (
+    PING,
+    ask,
+    close_frame,
+    config_of,
+    frame,
+    opened,
+    text,
+)
 
 MESSAGES = 1_000
 
@@ -48,3 +57,29 @@ async def test_nothing_is_read_on_top_of_what_waits() -> None:
         await asyncio.sleep(0)
         assert sent - app.taken <= 2 * MESSAGES
     assert app.taken > 10 * MESSAGES
+
+
+@stepped
+async def test_a_client_that_sends_without_end_leaves_others_their_turn() -> None:
+    """Behind a large read others come first, though nothing of it is for the application."""
+    peer = await ask(Taking())
+    pings = frame(PING, b"") * (LARGE_READ // 6)
+    reading = []
+
+    for data in (pings, pings + frame(PING, b"")):
+        peer.send(data)
+        reading.append(peer.transport.reading)
+    await turns()
+
+    assert (*reading, peer.transport.reading) == (True, False, True)
+
+
+@stepped
+async def test_a_close_behind_much_else_is_the_end_of_reading() -> None:
+    """Nothing is read again of a connection that is being closed."""
+    app, peer = await opened()
+    peer.send(frame(PING, b"") * (LARGE_READ // 6) + close_frame(1000))
+    await turns()
+    assert peer.closed_with() == (1000, "")
+    assert (await app.receive())["code"] == 1000
+    assert peer.ended() == "closed"

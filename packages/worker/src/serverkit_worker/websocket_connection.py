@@ -12,6 +12,8 @@ Rules:
 Source: RFC 6455 sections 5.5 and 7.
 """
 
+from typing import Final
+
 from serverkit_proto.errors import WebSocketError
 from serverkit_proto.websocket import CloseReceived, MessageReceived
 from serverkit_proto.websocket_deflate import DeflateParameters
@@ -31,6 +33,10 @@ from serverkit_worker.websocket_endings import (
 )
 from serverkit_worker.websocket_exchange import WebSocketExchange
 from serverkit_worker.websocket_output import CLOSED, CLOSING, OPEN, WebSocketOutput
+
+# From so many bytes on a read may not have been all there is: asyncio reads up to 256 KiB at once,
+# uvloop up to 256,000 bytes.
+LARGE_READ: Final = 250_000
 
 
 class WebSocketConnection(WebSocketOutput):
@@ -86,8 +92,14 @@ class WebSocketConnection(WebSocketOutput):
         self._heard = True
         self._proto.receive_data(data)
         self._pump()
-        if self._exchange.full and self._proto.buffered and self._phase is OPEN:
+        if self._phase is CLOSED:
+            return
+        if self._exchange.full and self._proto.buffered:
             self._client.pause_reading()
+        elif len(data) >= LARGE_READ:
+            # uvloop would go on to read at once, and pings alone can then be seconds of work.
+            self._client.pause_reading()
+            self.read_on()
 
     def eof_received(self) -> bool:
         """Learn that the client sends no more: without a close frame before it, that is a loss.
