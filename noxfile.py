@@ -189,6 +189,14 @@ def browser(session: nox.Session) -> None:
     session.run("python", "-W", "error", "-m", "pytest", "tests/integration/browser")
 
 
+@nox.session(python=FREE_THREADED)
+def websocket_suite(session: nox.Session) -> None:
+    """Run Autobahn|Testsuite on serverkit; its command stands after --, `wstest` if not said."""
+    session.install("--group", "tests", *EDITABLE)
+    module = "tests.conformance.websocket.public_suite"
+    session.run("python", "-m", module, *(session.posargs or ("--", "wstest")))
+
+
 @nox.session(python=False)
 def fresh(session: nox.Session) -> None:
     """Run the two commands of README in a clean clone, an empty environment and an empty home."""
