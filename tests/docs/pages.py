@@ -10,6 +10,7 @@ The first word behind the fence is the language. `title="hello.py"` behind it gi
 file name, under which the blocks after it find it.
 """
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -94,8 +95,9 @@ def page_files() -> list[Path]:
     )
 
 
+@functools.cache  # every link to an anchor asks for a page
 def read_page(path: Path) -> Page:
-    """Read the page of a file."""
+    """Read the page of a file, once."""
     return parse_page(path, path.read_text("utf-8"))
 
 
