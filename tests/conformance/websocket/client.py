@@ -10,6 +10,7 @@ import threading
 from typing import Self
 
 from tests.conformance.websocket.frames import Frame, take, taken
+from tests.conformance.websocket.tls_stream import TLSStream
 from tests.worker.running import WAIT_S, Address
 
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -35,10 +36,9 @@ class WebSocketClient:
         extensions: str | None = None,
     ) -> None:
         assert not isinstance(address, str)
-        self.socket: socket.socket = socket.create_connection(address[:2], timeout=WAIT_S)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if ssl_context is not None:
-            self.socket = ssl_context.wrap_socket(self.socket, server_hostname="localhost")
+        carrier = socket.create_connection(address[:2], timeout=WAIT_S)
+        carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = carrier if ssl_context is None else TLSStream(carrier, ssl_context)
         self._received = bytearray()
         self.extensions = self._shake_hands(extensions)
 
