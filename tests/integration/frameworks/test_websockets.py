@@ -237,12 +237,9 @@ def test_requests_beside_open_sockets(
         assert [socket.hear() for socket in sockets] == [f"{n}" for n in range(10)]
 
 
-def test_a_sync_consumer(
-    server: ServerProcess, dial: Dialer, client: httpx.Client, framework: str
-) -> None:
+@pytest.mark.parametrize("framework", ["django"], indirect=True, scope="session")
+def test_a_sync_consumer(server: ServerProcess, dial: Dialer, client: httpx.Client) -> None:
     """A consumer of Channels that is not async works in its thread."""
-    if framework != "django":
-        pytest.skip("only Channels has consumers")
     name = fresh_name()
     with dial(server, f"/ws/sync-echo?name={name}") as socket:
         for message in ("text", b"bytes"):
