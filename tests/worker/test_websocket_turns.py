@@ -3,7 +3,7 @@
 import asyncio
 
 from serverkit_worker.asgi import Receive, Scope, Send
-from serverkit_worker.websocket_connection import LARGE_READ
+from serverkit_worker.client_transport import LARGE_READ
 from tests.worker.driving import stepped, turns
 from tests.worker.websocket_driving import (
     PING,

@@ -19,7 +19,7 @@ from serverkit_proto.errors import Recovery, RemoteProtocolError
 from serverkit_proto.events import BodyReceived, RequestReceived
 from serverkit_proto.websocket_handshake import is_websocket_upgrade
 from serverkit_worker.asgi import ASGIApp, Scope
-from serverkit_worker.client_transport import ClientTransport
+from serverkit_worker.client_transport import LARGE_READ, ClientTransport
 from serverkit_worker.deadlines import MIN_BODY_BYTES_PER_S, NEVER
 from serverkit_worker.errors import (
     LIMIT_CONCURRENCY,
@@ -106,6 +106,8 @@ class HTTP1Connection(HTTP1Deadlines):
         """Take bytes of the client, and answer what they complete."""
         self._proto.receive_data(data)
         self._pump()
+        if len(data) >= LARGE_READ and self.phase is not CLOSED:
+            self._client.read_later(self._serving.loop)
 
     def eof_received(self) -> bool:
         """Learn that the client sends no more. It may still read: a response under way goes on.

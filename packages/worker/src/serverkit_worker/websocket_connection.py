@@ -12,12 +12,10 @@ Rules:
 Source: RFC 6455 sections 5.5 and 7.
 """
 
-from typing import Final
-
 from serverkit_proto.errors import WebSocketError
 from serverkit_proto.websocket import CloseReceived, MessageReceived
 from serverkit_proto.websocket_deflate import DeflateParameters
-from serverkit_worker.client_transport import ClientTransport
+from serverkit_worker.client_transport import LARGE_READ, ClientTransport
 from serverkit_worker.deadlines import NEVER, DrainReason
 from serverkit_worker.observation import ConnectionObserver
 from serverkit_worker.serving import Serving
@@ -33,10 +31,6 @@ from serverkit_worker.websocket_endings import (
 )
 from serverkit_worker.websocket_exchange import WebSocketExchange
 from serverkit_worker.websocket_output import CLOSED, CLOSING, OPEN, WebSocketOutput
-
-# From so many bytes on a read may not have been all there is: asyncio reads up to 256 KiB at once,
-# uvloop up to 256,000 bytes.
-LARGE_READ: Final = 250_000
 
 
 class WebSocketConnection(WebSocketOutput):
@@ -97,9 +91,7 @@ class WebSocketConnection(WebSocketOutput):
         if self._exchange.full and self._proto.buffered:
             self._client.pause_reading()
         elif len(data) >= LARGE_READ:
-            # uvloop would go on to read at once, and pings alone can then be seconds of work.
-            self._client.pause_reading()
-            self.read_on()
+            self._client.read_later(self._serving.loop)
 
     def eof_received(self) -> bool:
         """Learn that the client sends no more: without a close frame before it, that is a loss.
