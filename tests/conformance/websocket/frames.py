@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 KEY = b"\x5a\xc3\x01\xfe"
-NO_KEY = b"\x00\x00\x00\x00"
 
 
 class Frame(NamedTuple):

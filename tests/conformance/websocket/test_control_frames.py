@@ -111,6 +111,10 @@ def test_a_reserved_opcode_is_refused(connect: Connect, opcode: int, payload: by
         frame(TEXT, b"\xff"),
         frame(TEXT, b"not masked", key=None),
     ],
+    ids=[
+        *("RSV2", "RSV1", "opcode 3", "opcode 4", "opcode 11", "opcode 12"),
+        *("continuation", "long ping", "not UTF-8", "not masked"),
+    ],
 )
 def test_what_was_right_before_an_error_is_answered_first(
     connect_any: Connect, wrong: bytes, at_a_time: int | None
