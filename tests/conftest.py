@@ -1,6 +1,7 @@
 """Settings for all the tests; no fixtures."""
 
 import os
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,3 +21,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Keep coverage, where it is measured, to the processes that run tests."""
     if hasattr(config, "workerinput") or not config.getoption("tx", None):
         os.environ.pop("COVERAGE_PROCESS_START", None)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write what coverage has seen: this process is killed if it takes its time to end."""
+    coverage = sys.modules.get("coverage")
+    measuring = coverage.Coverage.current() if coverage is not None else None
+    if measuring is not None and hasattr(session.config, "workerinput"):
+        measuring.stop()
+        measuring.save()
