@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import struct
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
@@ -68,6 +70,26 @@ async def test_everyone_who_waits_learns_that_the_client_is_gone() -> None:
 
     with pytest.raises(ClientDisconnected):
         await waiting
+
+
+@stepped
+async def test_who_learns_that_the_client_is_gone_is_not_kept_by_that() -> None:
+    """The error goes with its last user; with it what the application was about to send."""
+    target, _ = client()
+    target.write_paused = True
+    waiting = asyncio.create_task(target.drained())
+    await turns()
+    target.break_down()
+    await turns()
+    error = weakref.ref(waiting.exception() or target)
+
+    gc.disable()
+    try:
+        assert isinstance(error(), ClientDisconnected)
+        del waiting
+        assert error() is None
+    finally:
+        gc.enable()
 
 
 @stepped

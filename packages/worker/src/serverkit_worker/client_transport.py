@@ -98,7 +98,10 @@ class ClientTransport:
         if self.write_paused:
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
-            await waiter
+            try:
+                await waiter
+            finally:
+                del waiter  # Else its exception would keep this frame, and the frame the waiter.
 
     def resume_writing(self) -> None:
         """Let everyone who waits in `drained` go on."""
