@@ -45,7 +45,7 @@ STATUSES = {
 }
 STATUS_ROW = re.compile(r"^\|[^|]+\| (\d{3}[^|]*) \| (`SERVERKIT_[^|]+) \|$", re.MULTILINE)
 # Of other programs.
-FOREIGN_FLAGS = {"--strict", "--quick", "--help", "--latest", "--check"}
+FOREIGN_FLAGS = {"--strict", "--quick", "--help", "--latest", "--check", "--cases"}
 
 
 def flags_of(command: click.Command) -> set[str]:
