@@ -104,7 +104,7 @@ def test_a_worker_that_is_told_to_end_is_replaced(supervise: Supervise) -> None:
         told = min(worker.pid for worker in meet(server, 2))
         os.kill(told, signal.SIGTERM)
         census.until_replaced(
-            port_of(server), {one for one in meet(server, 2) if one.pid == told}, within_s=20
+            port_of(server), {one for one in meet(server, 2) if one.pid == told}, within_s=WAIT_S
         )
         assert told not in {worker.pid for worker in meet(server, 2, but_not=told)}
         load.wait_for_answers(3)
