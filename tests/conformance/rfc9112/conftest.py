@@ -23,7 +23,8 @@ def read(request: pytest.FixtureRequest, engine: Http1Engine) -> Read:
     whole = request.param == "whole"
 
     def read(data: bytes, *, eof: bool = False, **limits: int) -> Outcome:
-        config = ProtoConfig(http1=engine, **limits)
+        make: Callable[..., ProtoConfig] = ProtoConfig  # which judges the limits itself
+        config = make(http1=engine, **limits)
         outcome, _ = drive([data] if whole else octets(data), config, eof=eof)
         return outcome
 
