@@ -103,7 +103,7 @@ def test_requests_in_work_outlive_their_generation(supervise: Supervise, calls: 
     """A slow request that the old workers have is answered by them after the new ones serve."""
     server = supervise()
     old = meet(server, 2)
-    with slow_requests(server, calls, 8, ms=3000) as clients:
+    with slow_requests(server, calls, 8, ms=9000) as clients:  # longer than any reload
         reload(server)
         answered = set()
         for client in clients:

