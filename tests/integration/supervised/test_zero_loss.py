@@ -9,7 +9,7 @@ import pytest
 from benchmarks import census
 from benchmarks.tally import Loss
 from tests.integration.supervised.conftest import Supervise
-from tests.support.server_process import ServerProcess
+from tests.support.server_process import WAIT_S, ServerProcess
 from tests.support.supervised import (
     load_on,
     meet,
@@ -57,7 +57,7 @@ def test_reloads_in_quick_succession_lose_nothing(supervise: Supervise) -> None:
         for _number in range(5):
             server.send_signal(signal.SIGHUP)
             load.wait_for_answers(2)
-        census.until_replaced(port_of(server), old, within_s=20)
+        census.until_replaced(port_of(server), old, within_s=WAIT_S)
         load.wait_for_answers(3)
     assert load.lost == []
 
