@@ -126,9 +126,11 @@ class ServerProcess:
         certificate = self.arguments[self.arguments.index("--ssl-certfile") + 1]
         return certificates.authority_of(certificate)
 
-    def wait_for_output(self, pattern: str | re.Pattern[str]) -> re.Match[str]:
+    def wait_for_output(
+        self, pattern: str | re.Pattern[str], *, within_s: float = WAIT_S
+    ) -> re.Match[str]:
         """Return the first match of `pattern` in the output, once it is there."""
-        deadline = time.monotonic() + WAIT_S
+        deadline = time.monotonic() + within_s
         with self._news:
             while not (found := re.search(pattern, "".join(self._lines))):
                 left = deadline - time.monotonic()
@@ -136,7 +138,7 @@ class ServerProcess:
                     break
         if found:
             return found
-        state = "ended" if self._ended else f"ran {WAIT_S:g} s"
+        state = "ended" if self._ended else f"ran {within_s:g} s"
         raise AssertionError(f"{self.command} {state} and did not say {pattern}:\n{self.output}")
 
     def send_signal(self, number: signal.Signals) -> None:

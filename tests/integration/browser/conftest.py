@@ -14,6 +14,8 @@ from tests.support.server_process import ServerProcess
 APP = "tests.integration.browser.page_app:app"
 LIMIT = ("--websocket-max-message-size", "2000000")
 PINGS = ("--websocket-ping-interval", "0.05")  # so that some come between all the rest
+PAGE_S = 60.0
+"""How long all facts together may take on a busy machine."""
 WAYS = {
     "ws": ("--workers", "2", "--worker-mode", "process"),
     "ws-uncompressed": ("--workers", "2", "--worker-mode", "thread", "--no-websocket-compression"),
@@ -40,7 +42,7 @@ class Page:
     def _told(self, kind: str, name: str) -> object:
         pattern = rf"(?m)^{kind} {re.escape(name)} (.*) end$"
         try:
-            found = self.server.wait_for_output(pattern)
+            found = self.server.wait_for_output(pattern, within_s=PAGE_S)
         except AssertionError as missing:
             missing.add_note(f"the browser says:\n{self.browser.output[-4000:]}")
             raise
