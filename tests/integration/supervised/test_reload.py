@@ -87,7 +87,7 @@ def test_requests_in_flight_are_finished_by_the_old_code(
     serve: Serve, app: EditableApp, mode: str
 ) -> None:
     """A connection that was open before gets its answer from the worker that has it."""
-    server = serve(APP, *app.flags, *MANY, mode)
+    server = serve(APP, *app.flags, *MANY, mode, "--keep-alive-timeout", "600")
     with RawClient(server.address) as client:
         client.send(request("/wait"))
         server.wait_for_output("waiting")
@@ -96,9 +96,10 @@ def test_requests_in_flight_are_finished_by_the_old_code(
         assert versions(server) == {"second"}
         (app.folder / "gate").touch()
         answer = client.read_answer()
+        # The worker may have answered before it has heard that it is to leave: then it closes soon.
+        assert client.read_to_end() == b""
     assert answer.status == 200
     assert '"version": "first"' in answer.body.decode()
-    assert answer.closes
 
 
 @pytest.mark.parametrize(
