@@ -1,6 +1,7 @@
 """The WebSockets of the framework tests' application in FastAPI."""
 
 from collections import defaultdict
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import (
@@ -140,6 +141,7 @@ async def talk(socket: WebSocket, room: str) -> None:
         while True:
             said = await socket.receive_text()
             for other in list(rooms[room]):
-                await other.send_text(said)
+                with suppress(Exception):  # it may be leaving just now
+                    await other.send_text(said)
     except WebSocketDisconnect:
         rooms[room].discard(socket)

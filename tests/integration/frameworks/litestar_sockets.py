@@ -1,6 +1,7 @@
 """The WebSockets of the framework tests' application in Litestar."""
 
 from collections import defaultdict
+from contextlib import suppress
 from typing import Any
 
 from litestar import WebSocket, get, websocket, websocket_listener
@@ -126,7 +127,8 @@ async def talk(socket: WebSocket[Any, Any, Any], room: FromPath[str]) -> None:
         while True:
             said = await socket.receive_text()
             for other in list(rooms[room]):
-                await other.send_text(said)
+                with suppress(Exception):  # it may be leaving just now
+                    await other.send_text(said)
     except WebSocketDisconnect:
         rooms[room].discard(socket)
 

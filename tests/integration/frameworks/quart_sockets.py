@@ -5,6 +5,7 @@ Quart cancels a handler whose client is gone, and tells it no code.
 
 import asyncio
 from collections import defaultdict
+from contextlib import suppress
 
 from quart import Blueprint, Response, abort, current_app, jsonify, websocket
 from quart.wrappers import Websocket
@@ -113,6 +114,7 @@ async def talk(room: str) -> None:
         while True:
             said = await websocket.receive()
             for other in list(rooms[room]):
-                await other.send(said)
+                with suppress(Exception):  # it may be leaving just now
+                    await other.send(said)
     finally:
         rooms[room].discard(me)

@@ -1,6 +1,7 @@
 """The WebSockets of the framework tests' application in Starlette."""
 
 from collections import defaultdict
+from contextlib import suppress
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
@@ -111,7 +112,8 @@ async def talk(socket: WebSocket) -> None:
         while True:
             said = await socket.receive_text()
             for other in list(room):
-                await other.send_text(said)
+                with suppress(Exception):  # it may be leaving just now
+                    await other.send_text(said)
     except WebSocketDisconnect:
         room.discard(socket)
 
