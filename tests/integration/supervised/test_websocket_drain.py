@@ -149,7 +149,7 @@ def test_a_client_that_does_not_read(start: Start) -> None:
 @only_plain
 def test_an_application_that_does_not_return(start: Start, dial: Dialer) -> None:
     """What goes on after its WebSocket has ended is cut at --shutdown-timeout, and reported."""
-    server = start("--shutdown-timeout", "0.5")
+    server = start("--shutdown-timeout", "2")
     with dial(server, "/stubborn?name=stubborn") as socket:
         socket.hear()
         server.send_signal(signal.SIGTERM)
