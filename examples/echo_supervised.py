@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import logging
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from serverkit_supervisor import Supervisor, SupervisorConfig, WorkerContext, supervised
@@ -20,7 +21,7 @@ class Echo:
         assert context.connections is not None
         self._connections, self._ready = context.connections, context.ready
         self._clients: set[socket.socket] = set()
-        self._is_draining = False
+        self._grace = threading.Timer(2, self._read_no_more)
 
     def run(self) -> None:
         """Serve until drained; return when the last client is gone."""
@@ -29,8 +30,7 @@ class Echo:
             while (connection := self._connections.accept()) is not None:
                 self._clients.add(connection.socket)
                 threads.submit(self._echo, connection.socket)
-                if self._is_draining:
-                    self._read_no_more()
+        self._grace.cancel()
 
     def _echo(self, client: socket.socket) -> None:
         try:
@@ -45,10 +45,10 @@ class Echo:
         """There is none."""
 
     def start_draining(self) -> None:
-        """Take no more clients; those that are here get back what they have sent, and no more."""
-        self._is_draining = True
+        """Take no more clients; those that are here have two seconds to send what they want."""
         self._connections.stop()
-        self._read_no_more()
+        with contextlib.suppress(RuntimeError):  # it has been asked to before
+            self._grace.start()
 
     def _read_no_more(self) -> None:
         for client in self._clients.copy():
