@@ -1,6 +1,7 @@
 """Settings for all the tests; no fixtures."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -15,6 +16,14 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("steady")
+
+
+# A shell ignores SIGINT for what it starts in the background, and nohup ignores SIGHUP. The
+# programs under test would inherit that, and would be right not to listen.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_configure(config: pytest.Config) -> None:
