@@ -69,6 +69,7 @@ def test_no_connection_is_lost_over_reloads(mode: Mode) -> None:
             for number in range(1, reloads + 1):
                 served.supervisor.graceful_reload()
                 served.wait_for("reloaded", number)
+                answers.append(served.ask())  # of this generation, however slow the others are
         finally:
             is_over.set()
             for client in clients:
