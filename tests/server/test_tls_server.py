@@ -189,14 +189,18 @@ class Loads:
 
 
 @pytest.mark.parametrize("mode", ["async", "thread"])
-def test_a_reload_loads_certificates(pair: Pair, mode: str) -> None:
+def test_a_reload_loads_certificates(pair: Pair, mode: str, tmp_path: Path) -> None:
     """Also what no file tells of; a single worker cannot be replaced, but does this much."""
     loads = Loads()
-    config = config_of(worker_mode=mode, ssl_context_factory=loads, **pair.settings)
+    # In a folder of its own: a reload in threads imports anew all that lies below it.
+    (tmp_path / "reloaded_over_tls.py").write_text("from tests.server.served import App\n")
+    config = config_of(
+        worker_mode=mode, ssl_context_factory=loads, app_dir=str(tmp_path), **pair.settings
+    )
 
     @in_loop
     async def check() -> None:
-        async with Server(config, "tests.server.served:App()") as server:
+        async with Server(config, "reloaded_over_tls:App()") as server:
             assert len(loads.configs) == 1
             await asyncio.to_thread(server.graceful_reload)
             await asyncio.to_thread(loads.twice.wait, BOUND_S)
