@@ -7,6 +7,7 @@ Rules:
 Source: RFC 9112 sections 8 and 9.
 """
 
+import abc
 import asyncio
 from collections.abc import Callable
 from typing import Final
@@ -33,7 +34,7 @@ from serverkit_worker.serving import Serving
 DISCARD_BYTES: Final = 65_536
 
 
-class HTTP1Output(asyncio.Protocol):
+class HTTP1Output(asyncio.Protocol, abc.ABC):
     """The `ResponseStream` of the exchanges of one connection.
 
     Owner: the worker's loop thread. The incoming half is a subclass; it sets `_client`, `_scope`
@@ -186,9 +187,9 @@ class HTTP1Output(asyncio.Protocol):
         else:
             self._close("complete")
 
+    @abc.abstractmethod
     def _next_request(self) -> None:
         """Wait for the next request."""
-        raise NotImplementedError
 
     # How it ends
 

@@ -8,6 +8,7 @@ Rules:
 Source: RFC 6455 section 7.
 """
 
+import abc
 import asyncio
 import enum
 from typing import Final
@@ -40,7 +41,7 @@ CLOSING: Final = WebSocketPhase.CLOSING
 CLOSED: Final = WebSocketPhase.CLOSED
 
 
-class WebSocketOutput(asyncio.Protocol):
+class WebSocketOutput(asyncio.Protocol, abc.ABC):
     """The `WebSocketCarrier` of one exchange, but for the incoming half, which is a subclass.
 
     Owner: the worker's loop thread.
@@ -151,9 +152,9 @@ class WebSocketOutput(asyncio.Protocol):
                 self._exchange.bytes_sent += sum(map(len, buffers))
             self._client.write(buffers)
 
+    @abc.abstractmethod
     def _pump(self) -> None:
         """Act on what has been received."""
-        raise NotImplementedError
 
     # How it ends
 
