@@ -54,6 +54,17 @@ class Probe:
         """Let the request of that name go on."""
         assert self.get(f"/open?name={name}").status == 200
 
+    def mark(self) -> str:
+        """Have a line written to the output; give it, once it is there."""
+        name = fresh_name()
+        assert self.get(f"/mark?name={name}").status == 200
+        return self.server.wait_for_output(f"(?m)^mark {name}\n")[0]
+
+    def said_since(self, mark: str) -> str:
+        """Return what the server wrote between that mark and now."""
+        end = self.mark()
+        return self.server.output.partition(mark)[2].partition(end)[0]
+
     def calls(self) -> int:
         """Return how many requests have reached the application, questions about it apart."""
         return int(self.get("/calls").body)

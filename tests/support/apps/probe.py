@@ -1,13 +1,15 @@
 """The ASGI application the HTTP/1 tests talk to: each path behaves, or misbehaves, in one way.
 
 `?name=x` names a request; under that name the application notes what it sees, and waits at a gate.
-The test reads the notes with GET /journal and opens the gate with GET /open, see `Probe`.
+The test reads the notes with GET /journal, opens the gate with GET /open and marks a place in the
+output with GET /mark, see `Probe`.
 SIGUSR1 opens every gate, for tests in which the server takes no more requests.
 """
 
 import asyncio
 import json
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable
 
@@ -249,6 +251,9 @@ async def about_the_journal(request: Request) -> bool:
             await request.answer()
         case "/calls":
             await request.answer(b"%d" % JOURNAL.calls)
+        case "/mark":
+            sys.stderr.write(f"mark {request.name}\n")
+            await request.answer()
         case _:
             return False
     return True
