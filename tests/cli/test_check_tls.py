@@ -138,6 +138,16 @@ def test_a_function_is_called(run: Run, pair: Pair, folder: Path) -> None:
     assert lines_of(result, "tls") == ["PASS as ssl_context_factory makes it"]
 
 
+def test_a_function_that_loads_no_certificate_fails(run: Run, folder: Path) -> None:
+    """It is found out before a deployment, not by the first client."""
+    (folder / "bare_contexts.py").write_text("def make(config, default):\n    return default()\n")
+    result = check(run, "--ssl-context-factory", "bare_contexts:make")
+    [line] = lines_of(result, "certificate")
+    assert line.startswith("FAIL The function that makes the context of TLS gives one without")
+    assert "context.load_cert_chain" in result.output
+    assert result.exit_code == 1
+
+
 def test_what_redirects_is_told(run: Run, pair: Pair) -> None:
     """Beside the addresses that speak TLS."""
     result = check(run, *pair.flags, "--bind", ":443", "--redirect-bind", ":80")

@@ -36,6 +36,9 @@ def nothing(config, default):
 def for_clients(config, default):
     return ssl.create_default_context()
 
+def bare(config, default):
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
 number = 3
 """
 
@@ -139,6 +142,7 @@ def test_its_own_context_serves_other_names_too(issuer: Issuer, pair: Pair) -> N
         ("{module}:fail", "fails: OSError('the vault is closed')"),
         ("{module}:nothing", "gives no SSLContext, but None"),
         ("{module}:for_clients", "gives one for clients"),
+        ("{module}:bare", "gives one without a certificate"),
     ],
 )
 def test_what_goes_wrong_is_told(

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from serverkit_server.certificate_check import Subject, examine, subjects_of
-from serverkit_server.certificate_facts import read_facts
+from serverkit_server.certificate_facts import has_no_certificate, read_facts
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import TLSSetupError
 from serverkit_server.sni_names import KeyPair
@@ -27,9 +27,11 @@ def issuer(tmp_path: Path) -> Issuer:
     return Issuer(tmp_path)
 
 
-def self_signed(folder: Path, *usages: x509.ObjectIdentifier) -> Pair:
+def self_signed(
+    folder: Path, *usages: x509.ObjectIdentifier, curve: ec.EllipticCurve | None = None
+) -> Pair:
     """Write a certificate that has signed itself, for these usages."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = ec.generate_private_key(curve or ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "alone.example")])
     now = datetime.datetime.now(datetime.UTC)
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name)
@@ -165,6 +167,47 @@ def test_examines_what_a_function_makes(issuer: Issuer) -> None:
 def test_a_function_that_loads_no_certificate() -> None:
     """Nobody can connect to a context without one."""
     config = ServerConfig(ssl_context_factory=lambda _config, default: default())
-    with pytest.raises(TLSSetupError, match="a client could not connect") as caught:
+    with pytest.raises(TLSSetupError, match="without a certificate") as caught:
         examine(config, subjects_of(config)[0])
     assert caught.value.setting == "ssl_context_factory"
+
+
+def a_context(of: Callable[[ssl.SSLContext], None] = lambda _context: None) -> ssl.SSLContext:
+    """Make a server's context without a certificate, and do something to it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    of(context)
+    return context
+
+
+def test_a_context_without_a_certificate_is_told_from_one_with(tmp_path: Path) -> None:
+    """Whatever else it wants of its clients."""
+    assert has_no_certificate(a_context())
+    context = loaded(self_signed(tmp_path))
+    assert not has_no_certificate(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    assert not has_no_certificate(context)
+
+
+def test_a_certificate_that_few_clients_can_take(tmp_path: Path) -> None:
+    """Who has one of a curve that clients do not name by themselves has clients who do."""
+    context = loaded(self_signed(tmp_path, curve=ec.BrainpoolP256R1()))
+    context.set_ecdh_curve("brainpoolP256r1")
+    assert not has_no_certificate(context)
+
+
+def test_a_context_that_chooses_another_needs_no_certificate() -> None:
+    """It gives its clients one that has, by the name they ask for."""
+    context = a_context()
+    context.sni_callback = lambda _connection, _name, _context: None
+    assert not has_no_certificate(context)
+
+
+@pytest.mark.skipif(not getattr(ssl, "HAS_PSK", False), reason="this Python has no PSK")
+@pytest.mark.parametrize("highest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_secret_in_common_does_without_a_certificate(highest: ssl.TLSVersion) -> None:
+    """No function is refused that serves its clients by PSK."""
+    context = a_context()
+    context.maximum_version = highest
+    context.set_ciphers("PSK")
+    getattr(context, "set_psk_server_callback")(lambda _identity: b"secret")  # noqa: B009 - new
+    assert not has_no_certificate(context)

@@ -14,6 +14,8 @@ from serverkit_worker.tls import presented_certificate
 
 _NO_CHECK_TIME: Final = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, which Python has no name for
 _STEPS: Final = 8
+_CURVES: Final = ("brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1")
+"""Of certificates that only a client can take who names the curve, as few do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,39 @@ def read_facts(context: ssl.SSLContext) -> CertificateFacts:
     if pem is not None:
         client.load_verify_locations(cadata=pem)
     return _facts_of(_connect(client, context).getpeercert() or {})
+
+
+def has_no_certificate(context: ssl.SSLContext) -> bool:
+    """Say whether no client at all can connect, since a server's context has no certificate.
+
+    False also where it can do without: it takes another context by name, or has a secret in common
+    with its clients (PSK).
+    """
+    if context.sni_callback is not None or context.maximum_version is ssl.TLSVersion.TLSv1_2:
+        return False  # Up to 1.2 a context without a certificate looks like one for PSK alone.
+    clients = [_undemanding_client(), *(_undemanding_client(curve) for curve in _CURVES)]
+    return all(_refusal(client, context) == "NO_SHARED_CIPHER" for client in clients)
+
+
+def _undemanding_client(curve: str | None = None) -> ssl.SSLContext:
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_mode = ssl.CERT_NONE
+    client.set_ciphers("ALL:COMPLEMENTOFALL:@SECLEVEL=0")
+    if curve is not None:
+        with contextlib.suppress(ValueError):  # this OpenSSL was built without
+            client.set_ecdh_curve(curve)
+            client.maximum_version = ssl.TLSVersion.TLSv1_2  # which 1.3 has none of
+    return client
+
+
+def _refusal(client: ssl.SSLContext, server: ssl.SSLContext) -> str | None:
+    """Give the name that OpenSSL has for why they do not come together; None: they do."""
+    try:
+        _connect(client, server)
+    except ssl.SSLError as error:
+        return error.reason
+    return None
 
 
 def _connect(client: ssl.SSLContext, server: ssl.SSLContext) -> ssl.SSLObject:

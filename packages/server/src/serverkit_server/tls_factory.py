@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from serverkit_server.app_import import app_traceback
+from serverkit_server.certificate_facts import has_no_certificate
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import TLSSetupError
 from serverkit_server.tls_settings import SSLContextFactory
@@ -50,7 +51,7 @@ def call_factory(
     """Have a context made.
 
     Raises:
-        TLSSetupError: the function fails, or gives something else.
+        TLSSetupError: the function fails, or gives what no client can connect to.
     """
     try:
         made: object = factory(config, default)
@@ -74,6 +75,14 @@ def call_factory(
             "The function that makes the context of TLS gives one for clients.",
             setting=_SETTING,
             remedy=f"Make it by ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER). {_FORM}",
+        )
+    if has_no_certificate(made):
+        raise TLSSetupError(
+            "The function that makes the context of TLS gives one without a certificate, so no "
+            "client could connect.",
+            setting=_SETTING,
+            remedy="Have it call context.load_cert_chain(certfile, keyfile); or name the files as "
+            f"ssl_certfile and ssl_keyfile, then default() has them. {_FORM}",
         )
     return made
 
