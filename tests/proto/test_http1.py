@@ -34,36 +34,38 @@ def test_the_configuration_names_the_engine() -> None:
 class TestState:
     """What the worker asks to choose its deadlines."""
 
-    def test_from_idle_to_idle(self, connection: Http1Connection) -> None:
+    def test_from_request_to_request(self, connection: Http1Connection) -> None:
         """Each step of a request with a body shows."""
 
         def state() -> tuple[bool, ...]:
             return (
-                connection.is_idle,
                 connection.head_bytes_seen,
-                connection.in_request,
-                connection.expects_data,
-                connection.body_complete,
+                connection.response_started,
+                connection.response_complete,
             )
 
-        assert state() == (True, False, False, True, True)
+        assert state() == (False, True, True)
         connection.receive_data(POST[:5])
         assert connection.next_event() is None
-        assert state() == (False, True, False, True, True)
+        assert state() == (True, True, True)
         connection.receive_data(POST[5:])
         assert isinstance(connection.next_event(), RequestReceived)
-        assert state() == (False, False, True, True, False)
+        assert state() == (False, False, False)
         connection.receive_data(b"0123456789")
         assert isinstance(connection.next_event(), BodyReceived)
-        assert state() == (False, False, True, False, True)
-        connection.send_response(OK, b"ok")
-        assert state() == (True, False, False, True, True)
+        assert state() == (False, False, False)
+        connection.start_response(OK)
+        assert state() == (False, True, False)
+        connection.send_body(b"ok", more=False)
+        assert state() == (False, True, True)
+        connection.receive_data(POST[:5])
+        assert state() == (True, True, True)
 
     def test_empty_lines_are_no_head(self, connection: Http1Connection) -> None:
         """A stray line end after a body does not start the clock of a head."""
         connection.receive_data(b"\r\n")
         assert connection.next_event() is None
-        assert (connection.is_idle, connection.head_bytes_seen) == (True, False)
+        assert (connection.buffered, connection.head_bytes_seen) == (0, False)
 
     def test_how_much_of_the_body_is_missing(self, connection: Http1Connection) -> None:
         """The declared length counts down; of a chunked body nobody knows."""
@@ -115,7 +117,7 @@ class TestState:
         with pytest.raises(RemoteProtocolError) as caught:
             connection.next_event()
         assert caught.value.recovery is Recovery.ANSWER
-        assert (connection.response_started, connection.body_complete) == (False, False)
+        assert not connection.response_started
         connection.send_response(OK, b"ok")
         assert b"connection: close" in connection.data_to_send()[0]
 

@@ -203,7 +203,6 @@ class TestExpect:
         connection.send_response(OK, b"ok")
         assert b"\r\nconnection: close\r\n" in sent(connection)
         assert not connection.keep_alive
-        assert not connection.body_complete
         connection.receive_data(GET)
         assert connection.next_event() is None
 

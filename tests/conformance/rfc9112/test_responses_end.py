@@ -66,12 +66,12 @@ def test_a_response_may_come_before_the_body(engine: Http1Engine) -> None:
     connection = asked(engine, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
     connection.send_response(OK, b"ok")
     assert b"close" not in sent(connection)
-    assert (connection.keep_alive, connection.body_complete) == (True, False)
+    assert (connection.keep_alive, connection.body_remaining) == (True, 5)
     connection.receive_data(b"hello" + b"GET" + HOST)
     body, request = connection.next_event(), connection.next_event()
     assert body == (b"hello", False, ())
     assert request is not None
-    assert connection.in_request
+    assert not connection.response_started
 
 
 @pytest.mark.parametrize("closing", [True, False])

@@ -41,24 +41,8 @@ class HTTPConnection(Protocol):
         """How many bytes have been received and not been made events."""
 
     @property
-    def is_idle(self) -> bool:
-        """Whether the connection is between messages, with nothing buffered."""
-
-    @property
     def head_bytes_seen(self) -> bool:
         """Whether a request head has begun to come and is not complete."""
-
-    @property
-    def in_request(self) -> bool:
-        """Whether a request is under way: its head has come, its response is not complete."""
-
-    @property
-    def expects_data(self) -> bool:
-        """Whether the next event needs bytes from the peer: of a head or a body."""
-
-    @property
-    def body_complete(self) -> bool:
-        """Whether no more is to come of the last request."""
 
     @property
     def body_remaining(self) -> int | None:

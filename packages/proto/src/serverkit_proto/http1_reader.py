@@ -319,29 +319,9 @@ class RequestReader(ResponseWriter):
         return len(self._buffer) - self._position
 
     @property
-    def is_idle(self) -> bool:
-        """Whether the connection is between messages, with nothing buffered."""
-        return self._reading is Reading.HEAD and not self._buffer
-
-    @property
     def head_bytes_seen(self) -> bool:
         """Whether a request head has begun to come and is not complete."""
         return self._reading is Reading.HEAD and bool(self._buffer)
-
-    @property
-    def in_request(self) -> bool:
-        """Whether a request is under way: its head has come, its response is not complete."""
-        return self._writing is not Writing.IDLE
-
-    @property
-    def expects_data(self) -> bool:
-        """Whether the next event needs bytes from the peer: of a head or a body."""
-        return self._reading in (Reading.HEAD, Reading.LENGTH, Reading.CHUNKED)
-
-    @property
-    def body_complete(self) -> bool:
-        """Whether no more is to come of the last request."""
-        return self._reading not in (Reading.LENGTH, Reading.CHUNKED, Reading.ABANDONED)
 
     @property
     def body_remaining(self) -> int | None:
