@@ -1,4 +1,9 @@
-"""What the pages tell readers to install exists: our distributions, and what the tests install."""
+"""What the pages tell readers to install exists: what is ours, and what the tests install.
+
+Rules:
+    Nothing of ours is released, and somebody else has a name of ours on PyPI. So a page must never
+    tell readers to install one of our names.
+"""
 
 import re
 import tomllib
@@ -7,6 +12,8 @@ from collections.abc import Sequence
 from tests.docs.pages import ROOT
 
 _REQUIREMENT = re.compile(r"([A-Za-z][\w.-]*)(?:\[([\w,-]+)\])?")
+_LOCAL = re.compile(r"(\./[\w./*-]+)(?:\[([\w,-]+)\])?")
+_WHEELS = "./*.whl"  # within a container, copied from dist
 _FLAGS_WITH_VALUE = frozenset({"--target", "-r", "-c"})
 TOOLS = frozenset({"nox", "uv"})
 
@@ -47,10 +54,33 @@ def check_pip(words: Sequence[str]) -> None:
             if word in _FLAGS_WITH_VALUE:
                 rest.pop(0)
             continue
+        local = _LOCAL.fullmatch(word)
+        if local:
+            _check_local(word, local[1], _extras_in(local))
+            continue
         found = _REQUIREMENT.fullmatch(word)
         name = found[1] if found else word
-        asked = frozenset(filter(None, (found[2] or "").split(","))) if found else frozenset()
-        if name in ours and asked <= ours[name]:
-            continue
-        if name not in others or asked:
-            raise InstallError(f"{word} is neither ours nor something the tests run with")
+        if name in ours:
+            raise InstallError(f"{word} is not released; name its folder")
+        if name not in others or _extras_in(found):
+            raise InstallError(f"{word} is nothing the tests run with")
+
+
+def _extras_in(found: re.Match[str] | None) -> frozenset[str]:
+    return frozenset(filter(None, (found[2] or "").split(","))) if found else frozenset()
+
+
+def _check_local(word: str, path: str, asked: frozenset[str]) -> None:
+    if word == _WHEELS:
+        return
+    folders = list(ROOT.glob(path.removeprefix("./")))
+    known = extras()
+    for folder in folders:
+        project = folder / "pyproject.toml"
+        if not project.exists():
+            raise InstallError(f"{word}: {folder} is no distribution")
+        name = tomllib.loads(project.read_text("utf-8"))["project"]["name"]
+        if not asked <= known[name]:
+            raise InstallError(f"{word}: {name} has no such extra")
+    if not folders:
+        raise InstallError(f"{word} is not there")

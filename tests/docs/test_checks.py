@@ -83,7 +83,7 @@ def test_a_block_that_serves_forever_is_ended(ground: Playground) -> None:
         (block("sh", "echo a") + block("text", "b", "<!-- output -->"), "not what it prints"),
         (block("sh", "rm -r x"), "knows nothing of rm|know nothing"),
         (block("sh", "if then"), "returned non-zero"),
-        (block("sh", "pip install serverkit-nothing"), "neither ours"),
+        (block("sh", "pip install serverkit-nothing"), "nothing the tests run with"),
         (block("sh", "python3 -m nox -s nothing"), "no session"),
         (block("toml", "prot = 1"), "no setting"),
         (block("toml", ""), "nothing in it"),
@@ -206,12 +206,19 @@ def test_a_wrong_diagram_is_seen(text: str) -> None:
 def test_a_right_command_is_let_pass() -> None:
     """The checks do not refuse everything."""
     check_command(["/srv/x/serverkit", "serve", "a:b", "--port", "1"])
-    check_pip(["pip", "install", "serverkit[uvloop]", "starlette", "--quiet"])
+    check_pip(["pip", "install", "./packages/*", "starlette", "--quiet"])
+    check_pip(["pip", "install", "./packages/serverkit[uvloop]", "./*.whl"])
     check_pip(["echo", "install"])
 
 
-@pytest.mark.parametrize("requirement", ["serverkit[nothing]", "serverkit-x", "starlette[full]"])
+@pytest.mark.parametrize(
+    "requirement",
+    [
+        *("serverkit", "serverkit[uvloop]", "serverkit-x", "starlette[full]"),
+        *("./packages/nothing", "./packages/cli[uvloop]", "./docs/*"),
+    ],
+)
 def test_a_wrong_requirement_is_seen(requirement: str) -> None:
-    """Distributions and extras that are not there, or not tested with, are refused."""
+    """What is not there, not tested with, or would fetch a stranger under our name is refused."""
     with pytest.raises(InstallError):
         check_pip(["pip", "install", requirement])
