@@ -233,7 +233,8 @@ async def test_an_import_that_hangs_can_be_given_up(
 ) -> None:
     """Given up while it hangs, the old modules are back at once, and still when it ends.
 
-    Until then another import is refused, since it would hang as well; then it works.
+    Until then another import is refused, since it would hang as well, and the first time it is told
+    where; then it works.
     """
     entered, opened = gate
     write("old")
@@ -245,8 +246,14 @@ async def test_an_import_that_hangs_can_be_given_up(
     assert await asyncio.to_thread(entered.wait, BOUND_S)
     generations.all.settle(succeeded=False)
     assert sys.modules[NAME] is before
-    with pytest.raises(ReloadFailed, match="still goes on"):
+    with pytest.raises(ReloadFailed, match="still hangs") as first:
         await generations.renew()
+    assert "worker_mode=process" in first.value.remedy
+    assert f'{NAME}.py", line ' in first.value.traceback
+    assert not any(each in first.value.traceback for each in ("app_import.py", "importlib"))
+    with pytest.raises(ReloadFailed, match="still hangs") as second:
+        await generations.renew()
+    assert second.value.traceback == ""
     assert sys.modules[NAME] is before
     opened.set()
     with pytest.raises(ReloadFailed, match="given up"):

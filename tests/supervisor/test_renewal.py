@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from serverkit_supervisor.errors import ReloadFailed
 from serverkit_supervisor.generation import Generation
 from serverkit_supervisor.group import WorkerGroup
 from serverkit_supervisor.orders import Order
@@ -90,7 +91,25 @@ def test_code_that_cannot_be_imported_changes_nothing(
     assert "generation 0 goes on serving" in caplog.text
 
 
-def test_an_import_that_hangs_is_left_behind() -> None:
+def test_who_knows_why_it_cannot_be_made_is_quoted(caplog: pytest.LogCaptureFixture) -> None:
+    """An error for people is told as it is: what, what to do about it, and where."""
+    failure = ReloadFailed("nothing new is there.", "Write something.", traceback="It is here: x")
+    renew = Renew(failure)
+    renew.may_return.set()
+    rig = Rig(1, renew=renew).start()
+
+    rig.order(Order.RELOAD)
+    rig.wait_for(lambda: rig.kinds()[-1] == "reload_failed")
+
+    assert rig.events[-1].error is failure
+    assert caplog.messages[-1].splitlines() == [
+        "Reload failed: nothing new is there. generation 0 goes on serving.",
+        "Write something.",
+        "It is here: x",
+    ]
+
+
+def test_an_import_that_hangs_is_left_behind(caplog: pytest.LogCaptureFixture) -> None:
     """After startup_timeout the reload fails; what comes of it later is put away at once."""
     put_away = threading.Event()
     renew = Renew(made_anew(retire=put_away.set))
@@ -101,6 +120,8 @@ def test_an_import_that_hangs_is_left_behind() -> None:
 
     assert rig.kinds()[-1] == "reload_failed"
     assert "may_return.wait" in getattr(rig.events[-1].error, "traceback", "")
+    assert "not made within 5 s" in caplog.text
+    assert "startup_timeout" in caplog.text
     renew.may_return.set()
     rig.wait_for(put_away.is_set)
     assert len(rig.runners) == 1

@@ -127,6 +127,20 @@ def app_traceback(error: BaseException, own_file: str = __file__) -> str:
     return "".join(formatted.format()).rstrip()
 
 
+def app_stack(frame: FrameType) -> str:
+    """Format what a thread that imports an application does at this moment, from its code on.
+
+    Args:
+        frame: the innermost one of the thread.
+    """
+    stack = traceback.extract_stack(frame)
+    first = max(
+        (place for place, each in enumerate(stack, 1) if each.filename == __file__), default=0
+    )
+    own = [each for each in stack[first:] if not each.filename.startswith(_IMPORT_SYSTEM)]
+    return "".join(traceback.format_list(own)).rstrip()
+
+
 def _is_not_of_app(frame: FrameType, own_file: str) -> bool:
     file = frame.f_code.co_filename
     return file == own_file or file.startswith(_IMPORT_SYSTEM)

@@ -8,10 +8,11 @@ Rules:
 
 import gc
 import logging
+import sys
 import threading
 from concurrent.futures import CancelledError, Future
 
-from serverkit_server.app_import import import_app, parse_app_name
+from serverkit_server.app_import import app_stack, import_app, parse_app_name
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import AppImportError
 from serverkit_server.gil import GilWatch, explain_gil, is_gil_enabled
@@ -32,7 +33,8 @@ class ReimportAttempt:
     Attributes:
         is_importing: code of the application runs at this moment, because it is imported.
 
-    Threads: `undo` by any, at any time; the rest by the one that makes the attempt.
+    Threads: `undo`, `refusal` and `is_importing` by any, at any time; the rest by the one that
+        makes the attempt.
     """
 
     def __init__(self, config: ServerConfig, name: str) -> None:
@@ -44,6 +46,8 @@ class ReimportAttempt:
         self._lock = threading.Lock()  # guards what follows, and the modules
         self._is_given_up = False
         self._work: Future[None] | None = None
+        self._importer: int | None = None
+        self._is_shown = False
 
     def import_anew(self) -> ASGIApp:
         """Import the application anew. Blocks, at worst as long as its code does.
@@ -60,6 +64,7 @@ class ReimportAttempt:
             self._check()
             self._reimport.begin()
             self.is_importing = True
+            self._importer = threading.get_ident()
         try:
             with GilWatch() as watch, without_stale_bytecode():
                 app = import_app(
@@ -79,6 +84,22 @@ class ReimportAttempt:
                 explain_gil(watch.culprits),
             )
         return app
+
+    def refusal(self) -> ReloadFailed:
+        """Say why no other attempt can be made while this one imports; the first time also where.
+
+        Threads: any, one at a time.
+        """
+        frame = None
+        if not self._is_shown:
+            self._is_shown = True
+            frame = sys._current_frames().get(self._importer or 0)  # noqa: SLF001 - documented
+        return ReloadFailed(
+            "code that an earlier reload imports still hangs, so none can be imported anew",
+            "Restart the server, for a thread cannot be ended. With worker_mode=process an import "
+            "that hangs is ended.",
+            traceback=f"It is here:\n{app_stack(frame)}" if frame is not None else "",
+        )
 
     def wait_for(self, work: Future[None]) -> None:
         """Wait for something that is under way elsewhere, and is cancelled when this is given up.

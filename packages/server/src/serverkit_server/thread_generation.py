@@ -134,10 +134,7 @@ class ThreadGenerations:
         attempt = ReimportAttempt(self._config, self._name)
         with self._lock:
             if self._attempt is not None and self._attempt.is_importing:
-                raise ReloadFailed(
-                    "An import that was given up before still goes on, so nothing can be imported.",
-                    "Restart the server; or use worker_mode=process, where imports can be ended.",
-                )
+                raise self._attempt.refusal()
             self._attempt = attempt
         try:
             life = _Life.of(self._config, attempt.import_anew())

@@ -114,6 +114,8 @@ def renewed(
         return None, None
     if outcome.generation is not None:
         return outcome.generation, None
+    if isinstance(outcome.error, ReloadFailed):  # says it in words of its own
+        return None, outcome.error
     short = summary_of(outcome.error) if outcome.error is not None else "nobody knows why"
     return None, ReloadFailed(
         f"the new generation could not be made: {short}",
@@ -124,11 +126,7 @@ def renewed(
 
 def report(fleet: Fleet, failure: ReloadFailed) -> None:
     """Tell that the old generation goes on, and why."""
-    evidence = f"\n{failure.traceback}" if failure.traceback else ""
-    _LOG.error(
-        "Reload failed: %s. %s goes on serving.%s",
-        failure.message.rstrip("."),
-        fleet.lineage.current,
-        evidence,
-    )
+    what = f"{failure.message.rstrip('.')}. {fleet.lineage.current} goes on serving."
+    text = "\n".join(filter(None, [what, failure.remedy, failure.traceback]))
+    _LOG.error("Reload failed: %s", text)
     fleet.announce("reload_failed", error=failure)

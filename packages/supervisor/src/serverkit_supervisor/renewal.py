@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable
 
+from serverkit_supervisor.errors import ReloadFailed
 from serverkit_supervisor.generation import Generation
 from serverkit_supervisor.orders import Renewed
 from serverkit_supervisor.portable_errors import traceback_text
@@ -53,8 +54,12 @@ class Renewal:
     def check(self, now: float) -> Renewed | None:
         """Give the outcome; None: it is awaited still."""
         if self.deadline is not None and now >= self.deadline:
-            error = TimeoutError(f"it was not made within {self._timeout_s:g} s")
-            self.hear(Renewed(source=self, error=error, traceback=self._stack()))
+            error = ReloadFailed(
+                f"the new generation was not made within {self._timeout_s:g} s",
+                "Allow it more time with startup_timeout, or let it do less.",
+                traceback=self._stack().rstrip(),
+            )
+            self.hear(Renewed(source=self, error=error))
         return self.outcome
 
     def _stack(self) -> str:
