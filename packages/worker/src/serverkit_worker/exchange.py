@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 
 from serverkit_proto.errors import LocalProtocolError
 from serverkit_proto.events import RequestReceived
@@ -40,6 +40,7 @@ from serverkit_worker.response_messages import (
     path_of,
     trailers_of,
 )
+from serverkit_worker.response_stream import ResponseStream
 
 logger = logging.getLogger("serverkit.error")
 
@@ -47,44 +48,6 @@ logger = logging.getLogger("serverkit.error")
 NOT_STARTED: Final = ResponseState.NOT_STARTED
 HEAD_HELD: Final = ResponseState.HEAD_HELD
 COMPLETE: Final = ResponseState.COMPLETE
-
-
-class ResponseStream(Protocol):
-    """What an exchange needs of the connection, or the stream of one, that carries it.
-
-    Threads: the loop thread only.
-    """
-
-    @property
-    def write_paused(self) -> bool:
-        """Whether the client should read before it is sent more."""
-
-    def respond(self, head: ResponseHead, body: bytes) -> None:
-        """Send the complete response."""
-
-    def start_response(self, head: ResponseHead, *, trailers: bool) -> None:
-        """Prepare the head, which leaves together with the first bytes of the body."""
-
-    def send_body(self, data: bytes, *, more: bool) -> None:
-        """Send a part of the body; without `more` and without trailers the response is complete."""
-
-    def send_trailers(self, trailers: tuple[tuple[bytes, bytes], ...]) -> None:
-        """Send the trailers, which complete the response."""
-
-    def send_early_hint(self, fields: list[tuple[bytes, bytes]]) -> None:
-        """Send a 103 response at once."""
-
-    async def drained(self) -> None:
-        """Wait until the client has read enough for more to be sent."""
-
-    def body_awaited(self) -> None:
-        """Note that the application waits for the request's body."""
-
-    def body_taken(self, size: int) -> None:
-        """Note that the application has been given `size` bytes of the request's body."""
-
-    def fail(self, reply: ErrorReply, exc: BaseException | None) -> None:
-        """Answer with an error where nothing was sent yet, else cut the response off."""
 
 
 class HTTPExchange:
@@ -149,11 +112,12 @@ class HTTPExchange:
         self.streamed = False
         self.task: asyncio.Task[None] | None = None
         self._state = NOT_STARTED
-        self._left = False
-        self._more = not request.end
-        self._body_given = False
-        self._chunks: deque[bytes] | None = None
-        self._waiters: list[asyncio.Future[None]] | None = None
+        self._left = False  # The client sends no more.
+        self._more = not request.end  # More of the request's body is to come.
+        self._body_given = False  # The application has all of it.
+        # Made where they are needed, which few requests do.
+        self._chunks: deque[bytes] | None = None  # Of the body, not given to the application yet.
+        self._waiters: list[asyncio.Future[None]] | None = None  # In `receive`.
         self._trailers: tuple[tuple[bytes, bytes], ...] = ()
 
     # The connection's side

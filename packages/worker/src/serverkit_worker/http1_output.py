@@ -79,7 +79,7 @@ class HTTP1Output(asyncio.Protocol, abc.ABC):
         self.write_deadline = NEVER
         self.requests_served = 0
 
-    # What an exchange calls: exchange.ResponseStream
+    # What an exchange calls: response_stream.ResponseStream
 
     @property
     def write_paused(self) -> bool:

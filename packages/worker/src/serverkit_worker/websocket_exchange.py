@@ -14,8 +14,8 @@ Response".
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Final, Protocol, override
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, override
 
 from serverkit_proto.events import RequestReceived
 from serverkit_proto.response import ResponseHeads
@@ -26,8 +26,10 @@ from serverkit_worker.errors import (
     ClientDisconnected,
     ErrorReply,
 )
-from serverkit_worker.exchange import COMPLETE, HTTPExchange, ResponseStream
+from serverkit_worker.exchange import COMPLETE, HTTPExchange
 from serverkit_worker.response_messages import BODY, START
+from serverkit_worker.response_stream import ResponseStream
+from serverkit_worker.websocket_carrier import Upgrade, WebSocketCarrier
 from serverkit_worker.websocket_messages import (
     ACCEPT,
     CLOSE,
@@ -51,60 +53,6 @@ ABNORMAL_CLOSURE: Final = 1006
 
 _new_future = asyncio.Future
 _running_loop = asyncio.get_running_loop
-
-
-class WebSocketCarrier(Protocol):
-    """What an exchange needs of the connection, or the stream of one, that carries the WebSocket.
-
-    Threads: the loop thread only.
-    """
-
-    def send_message(self, data: str | bytes, *, more: bool) -> bool:
-        """Send a message.
-
-        Args:
-            data: text or binary.
-            more: there are messages that the application can take at once, and may answer.
-
-        Returns:
-            Whether to wait in `drained` before the next one.
-
-        Raises:
-            LocalProtocolError: the text cannot be encoded; nothing of it was sent.
-        """
-
-    async def drained(self) -> None:
-        """Wait until the client has read enough for more to be sent."""
-
-    def read_on(self) -> None:
-        """Deliver again: the queue that was full has room."""
-
-    def close(self, code: int, reason: str) -> None:
-        """Close, as the application asks for.
-
-        Raises:
-            LocalProtocolError: the code must not be sent; the WebSocket stays open.
-        """
-
-    def end(self, exc: BaseException | None) -> None:
-        """Close behind an application that has returned without closing, or has raised `exc`."""
-
-
-class Upgrade(Protocol):
-    """What turns the request of a handshake into a WebSocket. Threads: the loop thread only."""
-
-    def accept(
-        self, subprotocol: str | None, fields: Iterable[tuple[bytes, bytes]]
-    ) -> WebSocketCarrier:
-        """Accept the handshake.
-
-        Raises:
-            LocalProtocolError: subprotocol or fields are not allowed; nothing was sent.
-            ClientDisconnected: the client is gone.
-        """
-
-    def deny(self) -> None:
-        """Note that the application denies by a response, for which it may take its time."""
 
 
 class WebSocketExchange(HTTPExchange):

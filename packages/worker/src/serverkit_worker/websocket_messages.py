@@ -16,7 +16,6 @@ RECEIVE: Final = "websocket.receive"
 SEND: Final = "websocket.send"
 DISCONNECT: Final = "websocket.disconnect"
 CLOSE: Final = "websocket.close"
-DENIAL: Final = "websocket.http.response"
 DENIAL_START: Final = "websocket.http.response.start"
 DENIAL_BODY: Final = "websocket.http.response.body"
 

@@ -94,7 +94,7 @@ class WebSocketOutput(asyncio.Protocol, abc.ABC):
         self.deadline = NEVER
         self.write_deadline = NEVER
 
-    # What the exchange calls: websocket_exchange.WebSocketCarrier
+    # What the exchange calls: websocket_carrier.WebSocketCarrier
 
     def send_message(self, data: str | bytes, *, more: bool) -> bool:
         """Send a message; return whether to wait in `drained`."""

@@ -12,12 +12,13 @@ from serverkit_proto.response import InformationalHead
 from serverkit_proto.websocket_handshake import Handshake, accept_head, read_handshake
 from serverkit_worker.asgi import Scope
 from serverkit_worker.client_transport import ClientTransport
-from serverkit_worker.exchange import ResponseStream
 from serverkit_worker.observation import ConnectionObserver
+from serverkit_worker.response_stream import ResponseStream
 from serverkit_worker.scope import websocket_scope
 from serverkit_worker.serving import Serving
+from serverkit_worker.websocket_carrier import WebSocketCarrier
 from serverkit_worker.websocket_connection import WebSocketConnection
-from serverkit_worker.websocket_exchange import WebSocketCarrier, WebSocketExchange
+from serverkit_worker.websocket_exchange import WebSocketExchange
 
 
 class UpgradableStream(ResponseStream, Protocol):
