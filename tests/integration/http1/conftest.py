@@ -11,7 +11,15 @@ from tests.support.probe import Probe
 from tests.support.server_process import ServerProcess
 
 
-@pytest.fixture(scope="session", params=ENGINES)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Repeat a test for the ways to serve that its mark names; see `tests.support.engines`."""
+    if "engine" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("ways")
+        ways = mark.args if mark else ENGINES
+        metafunc.parametrize("engine", ways, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def engine(request: pytest.FixtureRequest, tls_flags: tuple[str, ...]) -> tuple[str, ...]:
     """Return the flags that choose the engine and TLS, for servers of the test's own."""
     flags: tuple[str, ...] = request.param

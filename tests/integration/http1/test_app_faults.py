@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.conftest import Serve
 from tests.support.apps.faulty import AFTER_END, AFTER_START, BEFORE_START
-from tests.support.engines import ON_EVERY_ENGINE_AND_TLS
+from tests.support.engines import ON_EVERY_ENGINE_AND_TLS, ON_ONE
 from tests.support.probe import Probe, request
 from tests.support.raw_client import ConnectionEnded
 
@@ -55,6 +55,7 @@ def test_after_the_response_the_client_does_not_notice(faulty: Probe, fault: str
     assert faulty.get("/fine").body == b"body"
 
 
+@ON_ONE
 @pytest.mark.parametrize("fault", ["before/raise", "midst/raise", "end/raise"])
 def test_what_the_application_raises_is_logged_once(
     serve: Serve, engine: tuple[str, ...], fault: str
@@ -83,6 +84,7 @@ def test_returning_without_a_response_has_its_own_code(faulty: Probe) -> None:
     assert len(set(codes)) >= 2
 
 
+@ON_ONE
 class TestDebugPage:
     """What --debug shows; without it nothing is shown, see above."""
 

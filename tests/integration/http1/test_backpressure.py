@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.engines import ON_EVERY_ENGINE_AND_LOOP
+from tests.support.engines import ON_EVERY_ENGINE_AND_LOOP, ON_EVERY_LOOP
 from tests.support.probe import Probe, fresh_name, request
 
-pytestmark = [ON_EVERY_ENGINE_AND_LOOP, pytest.mark.slow]
+pytestmark = [ON_EVERY_LOOP, pytest.mark.slow]
 
 SIZE = 64 * 1_048_576
 
@@ -44,6 +44,7 @@ def test_others_are_served_meanwhile(probe: Probe) -> None:
         assert probe.get("/").body == b"hello"
 
 
+@ON_EVERY_ENGINE_AND_LOOP
 def test_requests_are_not_read_while_answers_are_not(probe: Probe) -> None:
     """A client that pipelines and never reads is stopped long before all it has is taken."""
     with probe.connect(receive_buffer=4096) as client:
@@ -59,6 +60,7 @@ def test_requests_are_not_read_while_answers_are_not(probe: Probe) -> None:
     assert probe.get("/").body == b"hello"
 
 
+@ON_EVERY_ENGINE_AND_LOOP
 def test_a_body_nobody_receives_is_not_taken(probe: Probe) -> None:
     """A client cannot send more of a body than the application is ready to receive."""
     name = fresh_name()

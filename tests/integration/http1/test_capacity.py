@@ -5,6 +5,7 @@ import signal
 import pytest
 
 from tests.integration.conftest import Serve
+from tests.support.engines import ON_ONE
 from tests.support.probe import Probe, request
 
 pytestmark = pytest.mark.slow
@@ -13,6 +14,7 @@ APP = "tests.support.apps.probe:app"
 PATIENT = ("--keep-alive-timeout", "60")
 
 
+@ON_ONE
 def test_connections_beyond_the_limit_are_told_to_come_again(
     serve: Serve, engine: tuple[str, ...]
 ) -> None:
@@ -34,6 +36,7 @@ def test_connections_beyond_the_limit_are_told_to_come_again(
     assert probe.until_served().status == 200
 
 
+@ON_ONE
 def test_requests_beyond_the_limit_are_told_to_come_again(
     serve: Serve, engine: tuple[str, ...]
 ) -> None:
@@ -53,6 +56,7 @@ def test_requests_beyond_the_limit_are_told_to_come_again(
         assert probe.until_served().status == 200
 
 
+@ON_ONE
 def test_idle_connections_are_no_requests_in_work(serve: Serve, engine: tuple[str, ...]) -> None:
     """Connections that wait between requests do not count for limit_concurrency."""
     probe = Probe(serve(APP, *engine, *PATIENT, "--limit-concurrency", "1"))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.integration.conftest import Serve
-from tests.support.engines import ON_EVERY_ENGINE_AND_LOOP
+from tests.support.engines import ON_EVERY_ENGINE_AND_LOOP, ON_TLS_TOO
 from tests.support.probe import Probe, fresh_name, request
 from tests.support.raw_client import RawClient
 
@@ -106,6 +106,7 @@ def test_an_application_at_work_is_not_cancelled(probe: Probe, leave: Leave) -> 
     assert probe.get("/").body == b"hello"
 
 
+@ON_TLS_TOO
 @LEAVING
 def test_an_application_is_cancelled_by_configuration(
     serve: Serve, engine: tuple[str, ...], leave: Leave

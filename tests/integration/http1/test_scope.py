@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import Serve
-from tests.support.engines import ON_EVERY_ENGINE_AND_TLS
+from tests.support.engines import ON_EVERY_ENGINE_AND_TLS, ON_ONE, ON_TLS_TOO
 from tests.support.probe import Probe, request
 
 pytestmark = ON_EVERY_ENGINE_AND_TLS
@@ -89,6 +89,7 @@ def test_state_is_a_copy_for_each_request(probe: Probe) -> None:
     assert scope["state"] == ["dict", {"greeting": ["str", "from startup"]}]
 
 
+@ON_ONE
 def test_http_over_ipv6(serve: Serve, engine: tuple[str, ...]) -> None:
     """Addresses of IPv6 are host and port too, without brackets."""
     with socket.socket(socket.AF_INET6) as trial:
@@ -105,6 +106,7 @@ def test_http_over_ipv6(serve: Serve, engine: tuple[str, ...]) -> None:
         assert value[1][1][0] == "int"
 
 
+@ON_TLS_TOO
 def test_http_over_a_unix_socket(serve: Serve, engine: tuple[str, ...]) -> None:
     """There is no client address, and the server is the path without a port."""
     with tempfile.TemporaryDirectory() as folder:  # its path is short enough for a socket
@@ -118,6 +120,7 @@ def test_http_over_a_unix_socket(serve: Serve, engine: tuple[str, ...]) -> None:
         assert probe.get("/").body == b"hello"
 
 
+@ON_ONE
 def test_root_path(serve: Serve, engine: tuple[str, ...]) -> None:
     """The root path that was set is in the scope, and in front of the path, but only once."""
     probe = Probe(serve(APP, *engine, "--root-path", "/api"))
@@ -126,6 +129,7 @@ def test_root_path(serve: Serve, engine: tuple[str, ...]) -> None:
     assert json.loads(probe.get("/apix").body) == ["/api/apix", "/apix", "/api"]
 
 
+@ON_ONE
 def test_the_access_log_has_no_control_characters(serve: Serve, engine: tuple[str, ...]) -> None:
     """What a client put into its target cannot write to the terminal of who reads the log."""
     probe = Probe(serve(APP, *engine, "--log-format", "text"))

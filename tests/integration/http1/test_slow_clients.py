@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.integration.conftest import Serve
+from tests.support.engines import ON_ONE
 from tests.support.probe import Probe, fresh_name, request
 from tests.support.raw_client import RawClient
 from tests.support.server_process import WAIT_S, ServerProcess
@@ -161,6 +162,7 @@ def test_a_slow_application_is_no_slow_client(hasty: Probe) -> None:
         assert client.read_answer().body == name.encode()
 
 
+@ON_ONE
 def test_a_slow_application_is_bounded_by_configuration(
     serve: Serve, engine: tuple[str, ...]
 ) -> None:
