@@ -118,6 +118,13 @@ class ReadyTwice(Good):
         self.context.ready()
 
 
+class ReturnsAtOnce(Good):
+    """It ends as soon as it is ready."""
+
+    def run(self) -> None:
+        self.become_ready()
+
+
 class ReturnsUnasked(Good):
     """It ends after its first connection."""
 

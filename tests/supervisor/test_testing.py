@@ -32,6 +32,7 @@ BREACHES: list[tuple[Rule, WorkerFactory]] = [
     (Rule.READY, broken.FailsAtStart),
     (Rule.READY_ONCE, broken.ReadyTwice),
     (Rule.STAYS, broken.ReturnsUnasked),
+    (Rule.STAYS, broken.ReturnsAtOnce),
     (Rule.IDLE, broken.NeverIdle),
     (Rule.IDLE, broken.NeverIdleAgain),
     (Rule.ASKED_RETURNS_AT_ONCE, broken.SlowToAsk),
@@ -50,6 +51,8 @@ IN_PROCESSES: list[tuple[Rule, WorkerFactory]] = [
     (Rule.IN_PROCESS, broken.LeavesItsProcess),
     (Rule.IN_PROCESS, broken.NotInProcesses),
     (Rule.IN_PROCESS, broken.NeverReady),
+    (Rule.IN_PROCESS, broken.ReturnsAtOnce),
+    (Rule.TAKES, broken.TakesNothing),
 ]
 
 
@@ -94,6 +97,12 @@ def test_sockets_must_stay_open() -> None:
         check_worker(broken.Good, mode="thread", sockets=[listener])
         with pytest.raises(AssertionError, match=r"^LEAVES_SOCKETS: "):
             check_worker(broken.ClosesSockets, mode="thread", sockets=[listener])
+
+
+def test_what_is_asked_returns_soon_however_long_the_steps_may_take() -> None:
+    """The time that a worker is given for its work is not for that."""
+    with pytest.raises(AssertionError, match=r"^ASKED_RETURNS_AT_ONCE: "):
+        check_worker(broken.SlowToAsk, mode="thread", timeout_s=60)
 
 
 def test_every_rule_can_be_broken() -> None:

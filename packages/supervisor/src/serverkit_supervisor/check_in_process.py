@@ -1,15 +1,20 @@
 """Runs a worker in a process, and sees of it what a supervisor sees."""
 
 import queue
+import select
 import socket
+import time
 from collections.abc import Sequence
 
+from serverkit_supervisor.check_in_thread import connection_without_client
 from serverkit_supervisor.contract import WorkerFactory
 from serverkit_supervisor.contract_rules import Rule, broken
 from serverkit_supervisor.exit_reason import ExitReason
+from serverkit_supervisor.handover import Outlet
 from serverkit_supervisor.messages import Exited, Failed, Notice, Ready
 from serverkit_supervisor.processes import ProcessRunner, check_factory
 from serverkit_supervisor.runner import RunSpec
+from serverkit_supervisor.wakeup import Wakeup
 
 
 class ProcessLife:
@@ -43,9 +48,11 @@ class ProcessLife:
             alive_interval=None,
         )
         self._notices: queue.SimpleQueue[Notice] = queue.SimpleQueue()
-        self._runner = ProcessRunner(spec, self._notices.put)
+        self._told = Wakeup()
+        self._runner = ProcessRunner(spec, self._hear)
         self._timeout_s = timeout_s
         self._failure = ""
+        self._has_ended = False
 
     def check(self, *, drain: bool) -> None:
         """Let it become ready, then ask it to end.
@@ -53,13 +60,13 @@ class ProcessLife:
         Args:
             drain: by `start_draining`; else by `shutdown`, if it has one.
         """
-        reason: ExitReason | None = None
         self._runner.start()
         try:
             while not isinstance(notice := self._next("become ready"), Ready):
-                if isinstance(notice, Exited):
-                    reason = notice.reason
-                    broken(Rule.IN_PROCESS, f"Before it was ready, {reason}.\n{self._failure}")
+                self._check_stays(notice, "Before it was ready")
+            outlet = self._runner.outlet
+            if outlet is not None:
+                self._check_connection(outlet)
             if drain:
                 self._runner.drain()
             else:
@@ -68,15 +75,43 @@ class ProcessLife:
             if not reason.expected:
                 broken(Rule.IN_PROCESS, f"When it was asked to end, {reason}.\n{self._failure}")
         finally:
-            if reason is None and self._runner.kill():
+            if not self._has_ended and self._runner.kill():
                 self._end("end when it was killed")
             self._runner.close()
+            self._told.close()
+
+    def _check_connection(self, outlet: Outlet) -> None:
+        """Hand over a connection whose client leaves at once."""
+        until = time.monotonic() + self._timeout_s
+        poll = select.poll()
+        for each in (self._told, outlet):
+            poll.register(each.fileno(), select.POLLIN)
+        outlet.call_when_changed(_unheard)
+        outlet.give([connection_without_client()])
+        while not self._has_ended:
+            left_s = until - time.monotonic()
+            readable = [fileno for fileno, _ in poll.poll(left_s * 1000)] if left_s > 0 else []
+            if outlet.fileno() in readable:
+                return
+            if not readable:
+                broken(Rule.TAKES, "One was not, in time.")
+            self._told.clear()
+            while not self._notices.empty():
+                self._check_stays(self._next("go on"), "Before it was asked to end")
+
+    def _check_stays(self, notice: Notice, when: str) -> None:
+        if isinstance(notice, Exited):
+            broken(Rule.IN_PROCESS, f"{when}, {notice.reason}.\n{self._failure}")
 
     def _end(self, what: str) -> ExitReason:
         """Wait for its end."""
         while not isinstance(notice := self._next(what), Exited):
             pass
         return notice.reason
+
+    def _hear(self, notice: Notice) -> None:
+        self._notices.put(notice)
+        self._told.set()
 
     def _next(self, what: str) -> Notice:
         """Wait for the next that it tells."""
@@ -86,4 +121,9 @@ class ProcessLife:
             broken(Rule.IN_PROCESS, f"It did not {what} in time.")
         if isinstance(notice, Failed):
             self._failure = notice.traceback
+        self._has_ended = isinstance(notice, Exited)
         return notice
+
+
+def _unheard() -> None:
+    """The descriptor tells it."""
