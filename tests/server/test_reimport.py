@@ -162,13 +162,23 @@ def test_a_process_reads_the_source_too(folder: Path) -> None:
     assert sys.meta_path == before
 
 
+def test_a_source_may_come_with_the_time_of_another(folder: Path) -> None:
+    """As with tar and rsync, which set it back: what counts is when the file was changed here."""
+    old = time.time() // 1 - 3600
+    for value in (1, 2):
+        os.utime(write(folder, NAME, f"VALUE = {value}"), (old, old))
+        sys.modules.pop(NAME, None)
+        with without_stale_bytecode():
+            assert value_of() == value
+
+
 def test_trusts_what_was_compiled_long_after(folder: Path) -> None:
     """Compiled code that is clearly younger than its source is used."""
     path = write(folder, NAME, "VALUE = 1")
-    old = time.time() - 3600
-    os.utime(path, (old, old))
     assert value_of() == 1
     compiled = Path(importlib.util.cache_from_source(str(path)))
+    later = time.time() + 3600
+    os.utime(compiled, (later, later))
     written = compiled.stat().st_mtime_ns
     del sys.modules[NAME]
     with without_stale_bytecode():

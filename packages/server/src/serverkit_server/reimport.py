@@ -136,8 +136,14 @@ def _drop_stale_bytecode(spec: ModuleSpec | None) -> None:
         return
     source, compiled = Path(spec.origin), Path(spec.cached)
     with contextlib.suppress(OSError):  # there is none, or it is not ours to remove
-        if compiled.stat().st_mtime - source.stat().st_mtime < _TRUSTED_S:
+        if compiled.stat().st_mtime - _changed_at(source) < _TRUSTED_S:
             compiled.unlink()
+
+
+def _changed_at(source: Path) -> float:
+    """Give the time of a file's last change here; what copies files may set the other one back."""
+    facts = source.stat()
+    return max(facts.st_mtime, facts.st_ctime)
 
 
 def _places_of(module: ModuleType) -> list[str]:
