@@ -73,7 +73,7 @@ def finish(run: Run, chance: random.Random) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(
-    ("kind", "total"), [(ProcessRunner, 25), (ThreadRunner, 200)], ids=["processes", "threads"]
+    ("kind", "total"), [(ProcessRunner, 12), (ThreadRunner, 200)], ids=["processes", "threads"]
 )
 def test_nothing_is_left_behind(kind: RunnerFactory, total: int, seed: int) -> None:
     """However workers begin and end, no descriptor, no thread and no zombie stays."""
