@@ -124,7 +124,6 @@ class ExactClient:
     def lose_patience(self) -> None:
         """Give up what is awaited."""
         if self.state is State.SEEING_OFF:
-            self._tally.left_open += 1
             self._rest(time.monotonic_ns())
         else:
             self._lose(Loss.TIMEOUT, f"{self.state.name.lower()} for too long")
@@ -226,7 +225,6 @@ class ExactClient:
         except BlockingIOError:
             return
         except ConnectionError:
-            self._tally.reset_after_answer += 1
             more = b""
         if more:
             self._lose(Loss.WRONG, "more than one answer")
@@ -241,7 +239,6 @@ class ExactClient:
         except BlockingIOError:
             return
         except ConnectionError:
-            self._tally.reset_after_answer += 1
             data = b""
         if data:
             self._lose(Loss.WRONG, "an answer to nothing")
@@ -250,18 +247,16 @@ class ExactClient:
             self._drop()
 
     def _lose(self, kind: Loss, detail: str) -> None:
-        now = time.monotonic_ns()
         self._tally.lost.append(
             LostRequest(
                 kind=kind,
                 detail=detail,
-                began_ns=self._began_ns,
-                lost_ns=now,
                 received=len(self._received),
                 last_body=self._last_body,
             )
         )
         self._drop()
+        now = time.monotonic_ns()
         self._rest(now)
         self.due_ns = max(self.due_ns, now + RETRY_NS)
 

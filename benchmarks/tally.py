@@ -38,16 +38,12 @@ class LostRequest:
     Attributes:
         kind: How it was lost.
         detail: What was seen.
-        began_ns: When it was begun, by the monotonic clock, in nanoseconds.
-        lost_ns: When it was known to be lost.
         received: How many bytes of an answer had come.
         last_body: The body of the answer before it on the same connection; None on a fresh one.
     """
 
     kind: Loss
     detail: str
-    began_ns: int
-    lost_ns: int
     received: int
     last_body: bytes | None
 
@@ -62,8 +58,6 @@ class Tally:
         took_ns: How long it took since the request was due; as long as `ended_ns`.
         told_to_close: Answers with `Connection: close` to requests that did not ask for it.
         closed_idle: Connections that the server closed while it owed nothing on them.
-        reset_after_answer: Connections that ended with a reset when all was answered.
-        left_open: Connections of one request that the server did not close after it.
         longest_stall_ns: The longest time that any one client was without an answer that was due.
         stall_ended_ns: When that was over.
     """
@@ -75,8 +69,6 @@ class Tally:
         self.took_ns = array("q")
         self.told_to_close = 0
         self.closed_idle = 0
-        self.reset_after_answer = 0
-        self.left_open = 0
         self.longest_stall_ns = 0
         self.stall_ended_ns = 0
 
@@ -90,10 +82,6 @@ class Tally:
         if now_ns - since_ns > self.longest_stall_ns:
             self.longest_stall_ns = now_ns - since_ns
             self.stall_ended_ns = now_ns
-
-    def losses(self) -> Counter[Loss]:
-        """Return how many were lost in each way."""
-        return Counter(one.kind for one in self.lost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

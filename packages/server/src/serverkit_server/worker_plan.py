@@ -45,11 +45,6 @@ class WorkerPlan:
         """The place and how a worker runs the application, such as "thread (async)"."""
         return f"{self.place} (async)"
 
-    @property
-    def is_import_elsewhere(self) -> bool:
-        """The application is imported by each worker, and not by the server."""
-        return self.place == "process"
-
 
 def plan_workers(
     config: ServerConfig, *, count_cpus: Callable[[], int] = count_available_cpus

@@ -119,8 +119,6 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = MappingProxyType(
 )
 """What follows from what."""
 
-UNTOLD = frozenset({State.STARTING, State.SERVING})
-"""It was not asked to end in any way."""
 COMING_UP = frozenset({State.STARTING, State.SERVING, State.STUCK})
 """It may yet serve; or it is late, and what it does is about to be known."""
 OVER = frozenset({State.ABANDONED, State.GONE})
