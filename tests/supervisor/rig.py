@@ -17,7 +17,7 @@ from serverkit_supervisor.generation import Generation
 from serverkit_supervisor.group import WorkerGroup
 from serverkit_supervisor.handover import Outlet
 from serverkit_supervisor.lineage import Lineage
-from serverkit_supervisor.messages import (
+from serverkit_supervisor.notices import (
     Alive,
     Exited,
     Failed,
@@ -28,7 +28,7 @@ from serverkit_supervisor.messages import (
 )
 from serverkit_supervisor.orders import Look, Message, Order
 from serverkit_supervisor.patience import Patience
-from serverkit_supervisor.restart import RestartHistory
+from serverkit_supervisor.restart_policy import RestartHistory
 from serverkit_supervisor.runner import RunSpec
 from serverkit_supervisor.team import make_teams
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from serverkit_supervisor import WorkerFactory
-from serverkit_supervisor.messages import Exited, Notice
+from serverkit_supervisor.notices import Exited, Notice
 from serverkit_supervisor.processes import ProcessRunner
 from serverkit_supervisor.runner import RunnerFactory, RunSpec
 from tests.supervisor.process_workers import Acting

@@ -10,7 +10,7 @@ import queue
 import sys
 import threading
 
-from serverkit_supervisor.messages import Notice, Ready, RecycleWanted
+from serverkit_supervisor.notices import Notice, Ready, RecycleWanted
 from serverkit_supervisor.processes import ProcessRunner
 from tests.supervisor import process_workers
 from tests.supervisor.process_workers import BOUND_S

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from serverkit_supervisor.channel import (
     MAX_LINE,
+    Command,
     Lines,
     command_line,
     notice_line,
@@ -16,9 +17,8 @@ from serverkit_supervisor.channel import (
     read_notice,
 )
 from serverkit_supervisor.exit_reason import ExitReason
-from serverkit_supervisor.messages import (
+from serverkit_supervisor.notices import (
     Alive,
-    Command,
     Exited,
     Failed,
     Notice,

@@ -6,7 +6,7 @@ import pytest
 
 from serverkit_supervisor.distribution import Distribution
 from serverkit_supervisor.handover import Outlet
-from serverkit_supervisor.restart import RestartHistory, RestartPolicy
+from serverkit_supervisor.restart_policy import RestartHistory, RestartPolicy
 from tests.supervisor.rig import BOUND_S, FakeDistributor
 
 POLICY = RestartPolicy(budget=1)

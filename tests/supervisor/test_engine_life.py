@@ -15,7 +15,7 @@ from serverkit_supervisor.group import WorkerGroup
 from serverkit_supervisor.orders import Order
 from serverkit_supervisor.reloading import Reload
 from serverkit_supervisor.renewal import Renewal
-from serverkit_supervisor.restart import RestartPolicy
+from serverkit_supervisor.restart_policy import RestartPolicy
 from serverkit_supervisor.restarting import Restart
 from serverkit_supervisor.runner import RunSpec
 from serverkit_supervisor.states import OVER

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from serverkit_supervisor.launch import launch
-from serverkit_supervisor.messages import Ready, RecycleWanted
+from serverkit_supervisor.notices import Ready, RecycleWanted
 from tests.supervisor import process_workers as workers
 from tests.supervisor.process_workers import Waiting
 from tests.supervisor.runs import Run, acting
@@ -77,7 +77,7 @@ def test_a_path_that_python_does_not_know_by_itself() -> None:
     program = f"""
 import sys
 sys.path[:0] = {[each for each in sys.path if each]}
-from serverkit_supervisor.messages import Ready
+from serverkit_supervisor.notices import Ready
 from tests.supervisor.process_workers import Waiting
 from tests.supervisor.runs import Run
 with Run(Waiting) as run:

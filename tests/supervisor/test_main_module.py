@@ -10,7 +10,7 @@ import pytest
 PROGRAM = """
 import queue
 import sys
-from serverkit_supervisor.messages import Exited, Failed, RecycleWanted
+from serverkit_supervisor.notices import Exited, Failed, RecycleWanted
 from serverkit_supervisor.processes import ProcessRunner, check_factory
 from tests.supervisor.process_workers import Waiting
 from tests.supervisor.runs import BOUND_S, Run
@@ -94,7 +94,7 @@ def test_a_program_that_has_no_file(tmp_path: Path) -> None:
 
 
 UNGUARDED = """
-from serverkit_supervisor.messages import Ready
+from serverkit_supervisor.notices import Ready
 from tests.supervisor.process_workers import Waiting
 from tests.supervisor.runs import Run
 print("once")

@@ -6,7 +6,7 @@ import pytest
 
 from serverkit_supervisor.exit_reason import ExitReason
 from serverkit_supervisor.memory_events import KillCount
-from serverkit_supervisor.messages import Ready
+from serverkit_supervisor.notices import Ready
 from serverkit_supervisor.processes import ProcessRunner
 from tests.supervisor.process_workers import Waiting
 from tests.supervisor.runs import Run

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import pytest
 
-from serverkit_supervisor.messages import Ready
+from serverkit_supervisor.notices import Ready
 from serverkit_supervisor.packing import pack_work, write_payload
 from serverkit_supervisor.payload import Payload, unpack_work
 from tests.supervisor.process_workers import Acting, Waiting

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from serverkit_supervisor.channel import Command
 from serverkit_supervisor.exit_reason import ExitReason
-from serverkit_supervisor.messages import Command, Exited, Failed, Ready, RecycleWanted
+from serverkit_supervisor.notices import Exited, Failed, Ready, RecycleWanted
 from serverkit_supervisor.processes import ProcessRunner
 from tests.supervisor import process_workers as workers
 from tests.supervisor.runs import BOUND_S, Run, acting

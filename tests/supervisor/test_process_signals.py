@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from serverkit_supervisor.exit_reason import ExitReason
-from serverkit_supervisor.messages import Ready, RecycleWanted, Status
+from serverkit_supervisor.notices import Ready, RecycleWanted, Status
 from tests.supervisor import process_workers as workers
 from tests.supervisor.process_workers import Waiting
 from tests.supervisor.runs import Run, acting

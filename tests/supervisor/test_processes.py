@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from serverkit_supervisor.exit_reason import ExitReason
-from serverkit_supervisor.messages import (
+from serverkit_supervisor.notices import (
     Alive,
     Exited,
     Ready,

@@ -3,7 +3,7 @@
 import pytest
 
 from serverkit_supervisor.orders import Order
-from serverkit_supervisor.restart import RestartPolicy
+from serverkit_supervisor.restart_policy import RestartPolicy
 from tests.supervisor.rig import Rig
 
 

@@ -7,7 +7,7 @@ from serverkit_supervisor.events import SupervisorEvent
 from serverkit_supervisor.exit_reason import ExitReason
 from serverkit_supervisor.group import WorkerGroup
 from serverkit_supervisor.orders import Order
-from serverkit_supervisor.restart import RestartPolicy
+from serverkit_supervisor.restart_policy import RestartPolicy
 from tests.supervisor.rig import FakeRunner, Rig, no_worker
 
 POOL = WorkerGroup(name="pool", factory=no_worker)

@@ -4,7 +4,7 @@ from serverkit_supervisor.errors import RestartLimitReached, Unstopped
 from serverkit_supervisor.generation import Generation
 from serverkit_supervisor.group import WorkerGroup
 from serverkit_supervisor.orders import Order
-from serverkit_supervisor.restart import RestartPolicy
+from serverkit_supervisor.restart_policy import RestartPolicy
 from tests.supervisor.rig import Rig, no_worker
 
 POOL = WorkerGroup(name="pool", factory=no_worker)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from serverkit_supervisor import WorkerFactory
-from serverkit_supervisor.messages import Exited, Ready
+from serverkit_supervisor.notices import Exited, Ready
 from serverkit_supervisor.processes import ProcessRunner
 from serverkit_supervisor.runner import RunnerFactory
 from serverkit_supervisor.threads import ThreadRunner

@@ -8,7 +8,7 @@ import pytest
 
 from serverkit_supervisor import WorkerContext, WorkerFactory
 from serverkit_supervisor.exit_reason import ExitReason
-from serverkit_supervisor.messages import (
+from serverkit_supervisor.notices import (
     Alive,
     Exited,
     Failed,

@@ -22,7 +22,7 @@ from serverkit_server.setting_checks import check_settings
 from serverkit_server.setting_rules import check_together
 from serverkit_server.settings import Settings
 from serverkit_supervisor.config import SupervisorConfig
-from serverkit_supervisor.restart import RestartPolicy
+from serverkit_supervisor.restart_policy import RestartPolicy
 from serverkit_worker.config import WorkerConfig
 
 

@@ -18,7 +18,7 @@ from serverkit_supervisor.errors import (
 from serverkit_supervisor.events import SupervisorEvent
 from serverkit_supervisor.generation import Generation
 from serverkit_supervisor.group import WorkerGroup
-from serverkit_supervisor.restart import RestartPolicy
+from serverkit_supervisor.restart_policy import RestartPolicy
 from serverkit_supervisor.signals import supervised
 from serverkit_supervisor.supervisor import Supervisor
 

@@ -9,10 +9,10 @@ Rules:
 import binascii
 import json
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 
-from serverkit_supervisor.messages import (
+from serverkit_supervisor.notices import (
     Alive,
-    Command,
     Exited,
     Failed,
     Notice,
@@ -27,6 +27,17 @@ MAX_LINE = 4_000_000
 """No sensible line is longer, in bytes."""
 
 type _Fields = Mapping[str, object]
+
+
+class Command(StrEnum):
+    """What the process of a worker is told over its control channel."""
+
+    DRAIN = "drain"
+    STOP = "stop"
+    STATUS = "status"
+    STACKS = "stacks"
+    REOPEN_LOGS = "reopen_logs"
+    TERMINATE = "terminate"
 
 
 class Lines:

@@ -11,7 +11,7 @@ from serverkit_supervisor.contract import WorkerFactory
 from serverkit_supervisor.contract_rules import Rule, broken
 from serverkit_supervisor.exit_reason import ExitReason
 from serverkit_supervisor.handover import Outlet
-from serverkit_supervisor.messages import Exited, Failed, Notice, Ready
+from serverkit_supervisor.notices import Exited, Failed, Notice, Ready
 from serverkit_supervisor.processes import ProcessRunner, check_factory
 from serverkit_supervisor.runner import RunSpec
 from serverkit_supervisor.wakeup import Wakeup

@@ -22,11 +22,12 @@ import threading
 import time
 from typing import BinaryIO, Final, NoReturn
 
+from serverkit_supervisor.channel import Command
 from serverkit_supervisor.child_channel import Reporter, commands
 from serverkit_supervisor.child_signals import ChildSignals
 from serverkit_supervisor.contract import TCPWorker, WorkerContext
 from serverkit_supervisor.main_module import adopt_main
-from serverkit_supervisor.messages import Command, Failed, Ready, RecycleWanted, Stacks, Status
+from serverkit_supervisor.notices import Failed, Ready, RecycleWanted, Stacks, Status
 from serverkit_supervisor.payload import Payload, unpack_work
 from serverkit_supervisor.portable_errors import summary_of, traceback_text
 from serverkit_supervisor.process_source import ProcessConnectionSource

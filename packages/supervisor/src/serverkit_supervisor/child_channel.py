@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable, Iterator
 from socket import socket
 
-from serverkit_supervisor.channel import Lines, notice_line, read_command
-from serverkit_supervisor.messages import Alive, Command, Notice
+from serverkit_supervisor.channel import Command, Lines, notice_line, read_command
+from serverkit_supervisor.notices import Alive, Notice
 
 _PIECE = 65_536
 

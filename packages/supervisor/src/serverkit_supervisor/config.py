@@ -9,7 +9,7 @@ import math
 from dataclasses import Field, dataclass, field, fields
 from typing import Literal, TypeGuard
 
-from serverkit_supervisor.restart import RestartPolicy
+from serverkit_supervisor.restart_policy import RestartPolicy
 
 DEFAULT_PROCESS_WORKER_TIMEOUT_S = 60.0
 

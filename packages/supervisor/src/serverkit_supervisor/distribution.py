@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from serverkit_supervisor.handover import Outlet
-from serverkit_supervisor.restart import RestartHistory
+from serverkit_supervisor.restart_policy import RestartHistory
 
 _LOG = logging.getLogger("serverkit.supervisor")
 _MOMENT_S = 0.05

@@ -19,6 +19,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
+from serverkit_supervisor.crash_watch import Watch
 from serverkit_supervisor.errors import RestartLimitReached, SupervisorError, Unstopped
 from serverkit_supervisor.fleet import Fleet
 from serverkit_supervisor.generation import Generation
@@ -31,7 +32,6 @@ from serverkit_supervisor.restarting import Restart
 from serverkit_supervisor.starting import Starting
 from serverkit_supervisor.states import OVER, Event
 from serverkit_supervisor.stopping import Stopping
-from serverkit_supervisor.watch import Watch
 
 _LOG = logging.getLogger("serverkit.supervisor")
 _ENDS = {Order.SHUTDOWN, Order.HAND_OVER, Order.ABORT}

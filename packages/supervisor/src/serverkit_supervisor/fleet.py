@@ -1,7 +1,7 @@
 """All workers at this moment: how one is begun, told something, heard, and lost.
 
 Here is what happens to a single run. What follows from it for the whole is decided above: in
-`watch`, `recycling`, `starting`, `reloading`, `restarting` and `stopping`.
+`crash_watch`, `recycling`, `starting`, `reloading`, `restarting` and `stopping`.
 
 Rules:
     Nothing here waits.
@@ -21,7 +21,7 @@ from serverkit_supervisor.exit_reason import ExitReason
 from serverkit_supervisor.generation import GenerationLife
 from serverkit_supervisor.handle import Run
 from serverkit_supervisor.lineage import Lineage
-from serverkit_supervisor.messages import (
+from serverkit_supervisor.notices import (
     Alive,
     Exited,
     Failed,
@@ -32,7 +32,7 @@ from serverkit_supervisor.messages import (
 )
 from serverkit_supervisor.patience import Patience
 from serverkit_supervisor.portable_errors import summary_of
-from serverkit_supervisor.recycle import RecycleLimits
+from serverkit_supervisor.recycle_limits import RecycleLimits
 from serverkit_supervisor.runner import Runner, RunnerFactory, RunSpec
 from serverkit_supervisor.states import OVER, Event, State, follow
 from serverkit_supervisor.team import Team

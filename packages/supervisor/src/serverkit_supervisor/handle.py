@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from serverkit_supervisor.exit_reason import ExitReason
 from serverkit_supervisor.generation import GenerationLife
 from serverkit_supervisor.group import FIRST_GROUP
-from serverkit_supervisor.recycle import RecycleLimits
-from serverkit_supervisor.restart import RestartHistory
+from serverkit_supervisor.recycle_limits import RecycleLimits
+from serverkit_supervisor.restart_policy import RestartHistory
 from serverkit_supervisor.runner import Runner, RunSpec
 from serverkit_supervisor.states import State
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from serverkit_supervisor.generation import Generation
-from serverkit_supervisor.messages import Notice
+from serverkit_supervisor.notices import Notice
 
 
 class Order(enum.Enum):

@@ -13,13 +13,13 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from serverkit_supervisor.channel import Lines, command_line, read_notice
+from serverkit_supervisor.channel import Command, Lines, command_line, read_notice
 from serverkit_supervisor.contract import WorkerFactory
 from serverkit_supervisor.exit_reason import of_process
 from serverkit_supervisor.handover import Outlet
 from serverkit_supervisor.launch import Launched, launch
 from serverkit_supervisor.memory_events import KillCount
-from serverkit_supervisor.messages import Command, Exited, Failed, Notice, Ready, Stacks, Status
+from serverkit_supervisor.notices import Exited, Failed, Notice, Ready, Stacks, Status
 from serverkit_supervisor.packing import pack_work, write_payload
 from serverkit_supervisor.process_handover import ProcessHandover
 from serverkit_supervisor.runner import RunSpec

@@ -8,7 +8,7 @@ import logging
 
 from serverkit_supervisor.fleet import Fleet
 from serverkit_supervisor.handle import Run, Slot
-from serverkit_supervisor.recycle import RSS_CHECK_INTERVAL_S
+from serverkit_supervisor.recycle_limits import RSS_CHECK_INTERVAL_S
 from serverkit_supervisor.states import OVER, State
 from serverkit_supervisor.team import Team
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from serverkit_supervisor.contract import WorkerFactory
 from serverkit_supervisor.handover import Outlet
-from serverkit_supervisor.messages import Notice
+from serverkit_supervisor.notices import Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from serverkit_supervisor.mailbox import Mailbox
 from serverkit_supervisor.orders import Look, Message, Order, Question
 from serverkit_supervisor.patience import Patience
 from serverkit_supervisor.processes import ProcessRunner, check_factory
-from serverkit_supervisor.restart import RestartHistory
+from serverkit_supervisor.restart_policy import RestartHistory
 from serverkit_supervisor.runner import RunnerFactory
 from serverkit_supervisor.team import make_teams
 from serverkit_supervisor.threads import ThreadRunner

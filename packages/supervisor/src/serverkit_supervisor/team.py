@@ -8,7 +8,7 @@ from serverkit_supervisor.config import SupervisorConfig
 from serverkit_supervisor.contract import WorkerFactory
 from serverkit_supervisor.group import FIRST_GROUP, WorkerGroup
 from serverkit_supervisor.handle import Slot
-from serverkit_supervisor.restart import RestartHistory, RestartPolicy
+from serverkit_supervisor.restart_policy import RestartHistory, RestartPolicy
 
 SOCKET_COUNT_MISMATCH = "SERVERKIT_SUPERVISOR_SOCKET_COUNT_MISMATCH"
 

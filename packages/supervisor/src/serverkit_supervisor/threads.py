@@ -7,7 +7,7 @@ from collections.abc import Callable
 from serverkit_supervisor.contract import TCPWorker, WorkerContext
 from serverkit_supervisor.exit_reason import ExitReason
 from serverkit_supervisor.handover import Outlet
-from serverkit_supervisor.messages import (
+from serverkit_supervisor.notices import (
     Alive,
     Exited,
     Failed,

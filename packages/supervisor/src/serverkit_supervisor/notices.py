@@ -1,4 +1,4 @@
-"""What a runner tells about its worker, and what a worker's process is told.
+"""What a runner tells about its worker.
 
 Rules:
     `source` is the runner itself. What became of the worker it runs is known by that alone, so a
@@ -6,7 +6,6 @@ Rules:
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from serverkit_supervisor.exit_reason import ExitReason
 
@@ -76,14 +75,3 @@ class Exited:
 
 type Notice = Ready | Alive | RecycleWanted | Status | Stacks | Failed | Exited
 """All that a runner tells."""
-
-
-class Command(StrEnum):
-    """What the process of a worker is told over its control channel."""
-
-    DRAIN = "drain"
-    STOP = "stop"
-    STATUS = "status"
-    STACKS = "stacks"
-    REOPEN_LOGS = "reopen_logs"
-    TERMINATE = "terminate"

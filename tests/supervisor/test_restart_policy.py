@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serverkit_supervisor import RestartPolicy
-from serverkit_supervisor.restart import RestartHistory
+from serverkit_supervisor.restart_policy import RestartHistory
 
 
 def test_the_defaults_are_patient_but_not_for_ever() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serverkit_supervisor.recycle import RecycleLimits
+from serverkit_supervisor.recycle_limits import RecycleLimits
 
 
 def test_nothing_is_bounded_by_default() -> None:
