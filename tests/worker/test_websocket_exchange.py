@@ -243,7 +243,7 @@ async def test_a_receive_that_is_given_up_leaves_nothing_behind() -> None:
                 await app._receive()
     (connection,) = peer.wire.serving.connections
 
-    assert connection._exchange._receivers == []  # type: ignore[attr-defined]  # a WebSocket's
+    assert connection._exchange._waiters == []  # type: ignore[attr-defined]  # a WebSocket's
     peer.send(text("here"))
     assert (await app.receive())["text"] == "here"
 

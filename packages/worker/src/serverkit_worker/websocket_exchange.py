@@ -72,7 +72,6 @@ class WebSocketExchange(HTTPExchange):
         "_open",
         "_queue",
         "_queued_bytes",
-        "_receivers",
         "_upgrade",
         "_websocket_state",
         "full",
@@ -113,7 +112,6 @@ class WebSocketExchange(HTTPExchange):
         self._closed_with: tuple[int, str] | None = None
         self._queue: deque[Message] = deque(({"type": CONNECT},))
         self._queued_bytes = 0  # Since the queue was empty last: at least those in it.
-        self._receivers: list[asyncio.Future[None]] = []
         self.full = False
 
     # The connection's side
@@ -123,12 +121,8 @@ class WebSocketExchange(HTTPExchange):
         kind = "text" if type(data) is str else "bytes"
         queue = self._queue
         queue.append({"type": RECEIVE, kind: data})
-        receivers = self._receivers
-        if receivers:  # Whoever is woken takes it at once, however large it is.
-            for receiver in receivers:
-                if not receiver.done():
-                    receiver.set_result(None)
-            receivers.clear()
+        if self._waiters:  # Whoever is woken takes it at once, however large it is.
+            self.wake()
             return
         self._queued_bytes += len(data)
         if self._queued_bytes > QUEUE_BYTES or len(queue) >= self._max_queue:
@@ -161,14 +155,6 @@ class WebSocketExchange(HTTPExchange):
             self._queue.append({"type": DISCONNECT, "code": code, "reason": reason})
             self.wake()
 
-    @override
-    def wake(self) -> None:
-        receivers = self._receivers
-        for receiver in receivers:
-            if not receiver.done():
-                receiver.set_result(None)
-        receivers.clear()
-
     # The application's side
 
     @override
@@ -184,13 +170,16 @@ class WebSocketExchange(HTTPExchange):
         while not queue:
             if self._ends:
                 raise ClientDisconnected("websocket.disconnect has been received already")
-            receiver: asyncio.Future[None] = _new_future(loop=_running_loop())
-            self._receivers.append(receiver)
+            # What `_woken` does, without a coroutine for each message.
+            waiter: asyncio.Future[None] = _new_future(loop=_running_loop())
+            waiters = self._waiters
+            if waiters is None:
+                waiters = self._waiters = []
+            waiters.append(waiter)
             try:
-                await receiver
+                await waiter
             except asyncio.CancelledError:
-                if receiver in self._receivers:
-                    self._receivers.remove(receiver)
+                waiters.remove(waiter)
                 raise
         message = queue.popleft()
         if not queue:
