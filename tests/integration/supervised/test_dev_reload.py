@@ -43,6 +43,9 @@ async def app(scope, receive, send):
         await send({"type": "lifespan.shutdown.complete"})
 """
 PARTS = "import importlib\nSUM = sum(importlib.import_module(f'part{n}').N for n in range(10))\n"
+# What is looked at, and what counts, is decided in the server, whatever its workers are. Threads
+# import the code anew in a process that knows the old; a new process has an easier time.
+in_threads = pytest.mark.parametrize("mode", ["thread"])
 EDITS = {"thread": 20, "process": 6}  # each of these costs a start of Python
 RELOADING = "Reloading, for these have changed: "
 
@@ -141,6 +144,7 @@ def test_code_that_cannot_be_imported_changes_nothing(
     assert server.stop() == 0
 
 
+@in_threads
 def test_only_what_counts_is_reloaded(develop: Develop, project: Project) -> None:
     """Neither an environment nor data nor temporary files lead to a reload; a template does."""
     server = develop()
@@ -153,6 +157,7 @@ def test_only_what_counts_is_reloaded(develop: Develop, project: Project) -> Non
     assert f"{RELOADING}{project.root / 'page.html'}\n" in server.output
 
 
+@in_threads
 def test_other_files_count_when_they_are_included(develop: Develop, project: Project) -> None:
     """A pattern to include makes files count, and one to exclude makes them not count."""
     server = develop("--reload-include", "*.txt", "--reload-exclude", "*.html")
@@ -162,6 +167,7 @@ def test_other_files_count_when_they_are_included(develop: Develop, project: Pro
     assert "page.html" not in server.output
 
 
+@in_threads
 def test_files_may_come_and_go(develop: Develop, project: Project) -> None:
     """A new module is found, and one that is deleted is missed."""
     server = develop()
@@ -172,6 +178,7 @@ def test_files_may_come_and_go(develop: Develop, project: Project) -> None:
     until_answer(server, "-")
 
 
+@in_threads
 def test_a_package_may_come_in_a_new_folder(develop: Develop, project: Project) -> None:
     """A folder that is made while the server runs is watched too."""
     server = develop()
@@ -182,6 +189,7 @@ def test_a_package_may_come_in_a_new_folder(develop: Develop, project: Project) 
     until_answer(server, "two")
 
 
+@in_threads
 def test_many_files_at_once(develop: Develop, project: Project) -> None:
     """After many files have changed, as with git, all of them are served as they are."""
     server = develop()

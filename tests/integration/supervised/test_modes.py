@@ -214,7 +214,7 @@ def test_a_start_that_fails_is_told_once(
 ) -> None:
     """However many workers fail to start, one message says why, without frames of the server."""
     app.write("broken", **failure)
-    done = run_to_end(app, "--workers", "3", "--worker-mode", mode)
+    done = run_to_end(app, "--workers", "2", "--worker-mode", mode)
     assert (done.returncode, done.stdout) == (1, "")
     assert len(re.findall("^Error: ", done.stderr, re.MULTILINE)) == 1
     assert done.stderr.count(message) == 1
