@@ -10,6 +10,7 @@ from pathlib import Path
 
 from docs.generator.cli_page import cli_page
 from docs.generator.module_list import module_list
+from docs.generator.moving_tables import moving_tables
 from docs.generator.parts import replace_parts
 from docs.generator.settings_page import settings_page
 from docs.generator.signal_table import signal_table
@@ -44,6 +45,7 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "worker-states": worker_states,
         "writing-states": writing_states,
     },
+    "guides/moving.md": moving_tables(),
     "guides/reload.md": {"signals": signal_table},
     "guides/supervisor.md": {
         "echo-example": echo_example,

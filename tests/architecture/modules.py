@@ -266,6 +266,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     ),
     **{package: tuple(itertools.chain(*parts.values())) for package, parts in PARTS.items()},
     "serverkit_cli": (
+        "other_servers",
         "help_layout",
         "options",
         "failure",

@@ -1,4 +1,4 @@
-"""Checks of the files of a deployment: units of systemd, nginx, containers.
+"""Checks of the files of a deployment: units of systemd, nginx, containers, Kubernetes.
 
 Each check raises a FileError that says what is wrong. They know the directives that the pages use
 and no others: what is new has to be looked at once.
@@ -45,6 +45,8 @@ NGINX_DIRECTIVES = frozenset(
 CONTAINER_DIRECTIVES = frozenset(
     {"CMD", "COPY", "ENV", "EXPOSE", "FROM", "RUN", "STOPSIGNAL", "USER", "WORKDIR"}
 )
+_COMMAND = re.compile(r"^ +command: (\[.*\])$", re.MULTILINE)
+_VARIABLE = re.compile(r'^ +- name: (\w+)\n +value: "(.*)"$', re.MULTILINE)
 _TOKEN = re.compile(r'#[^\n]*|"[^"]*"|[{};]|[^\s{};]+')
 
 
@@ -152,3 +154,14 @@ def check_container(text: str) -> None:
         if instruction == "ENV":
             for assignment in shlex.split(rest):
                 check_variable(assignment)
+
+
+def check_pod(text: str) -> None:
+    """Check the description of a pod: our command line and variables, and no tab."""
+    commands = _COMMAND.findall(text)
+    if "\t" in text or not commands:
+        raise FileError("it has a tab, or no command in one line")
+    for command in commands:
+        check_command(json.loads(command))
+    for name, value in _VARIABLE.findall(text):
+        check_variable(f"{name}={value}")

@@ -20,7 +20,7 @@ import trustme
 
 from serverkit_server.config import ServerConfig
 from serverkit_server.load import load
-from tests.docs.deployment_files import check_container, check_nginx, check_unit
+from tests.docs.deployment_files import check_container, check_nginx, check_pod, check_unit
 from tests.docs.installable import check_pip
 from tests.docs.pages import ROOT, Page, PageError, Snippet
 from tests.docs.processes import WAIT_S, Program, environment, status_at
@@ -119,6 +119,7 @@ class Playground:
             "ini": lambda _, text: check_unit(text),
             "nginx": lambda _, text: check_nginx(text, self._folder),
             "dockerfile": lambda _, text: check_container(text),
+            "yaml": lambda _, text: check_pod(text),
             "mermaid": lambda _, text: check_diagram(text),
         }
         if snippet.language not in handlers:

@@ -90,6 +90,7 @@ def test_a_block_that_serves_forever_is_ended(ground: Playground) -> None:
         (block('toml title="logging.toml"', "a = 1"), "no configuration of logging"),
         (block("json", "{"), "Expecting"),
         (block("ini", "[Service]\nExecStrat=x"), "no directive"),
+        (block("yaml", "kind: Pod"), "no command"),
         (block("perl", "1"), "nothing of the language"),
         (block("", "1"), "nothing of the language"),
     ],

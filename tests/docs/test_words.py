@@ -1,6 +1,7 @@
 """What pages call by name exists: settings, flags, variables, error codes, exceptions."""
 
 import re
+from collections.abc import Set as AbstractSet
 
 import click
 import pytest
@@ -10,6 +11,7 @@ import serverkit_server
 import serverkit_supervisor
 import serverkit_worker
 from serverkit_cli.main import cli
+from serverkit_cli.other_servers import OTHER_SERVERS
 from serverkit_proto.errors import REFUSALS
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import ServerError
@@ -24,7 +26,7 @@ PAGES = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in 
 INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 UPPER_NAME = re.compile(r"SERVERKIT_[A-Z0-9_]+\b")
-FLAG = re.compile(r"--[a-z][a-z0-9-]+")
+FLAG = re.compile(r"--[a-z][a-z0-9_-]+")
 LIKE_A_SETTING = re.compile(
     r"[a-z]+(?:_[a-z]+)*_(?:affinity|budget|config|connections|dir|exclude|failure|file|format"
     r"|include|jitter|level|lifetime|log|mode|permissions|requests|rss|size|timeout|window)"
@@ -46,6 +48,14 @@ STATUSES = {
 STATUS_ROW = re.compile(r"^\|[^|]+\| (\d{3}[^|]*) \| (`SERVERKIT_[^|]+) \|$", re.MULTILINE)
 # Of other programs.
 FOREIGN_FLAGS = {"--strict", "--quick", "--help", "--latest", "--check", "--cases"}
+# Of other servers, on the page about moving from them.
+MOVING = "docs/guides/moving.md"
+THEIR_FLAGS = {
+    option.rstrip("*")
+    for rows in OTHER_SERVERS.values()
+    for row in rows
+    for option in row.theirs.split()
+}
 
 
 def flags_of(command: click.Command) -> set[str]:
@@ -55,7 +65,7 @@ def flags_of(command: click.Command) -> set[str]:
     return own.union(*map(flags_of, below))
 
 
-def unknown_words(text: str) -> set[str]:
+def unknown_words(text: str, foreign: AbstractSet[str] = frozenset(FOREIGN_FLAGS)) -> set[str]:
     """Find the names in a page that nothing has."""
     inline = [found[1] for found in INLINE.finditer(FENCED.sub("", text))]
     ours = (serverkit_proto, serverkit_worker, serverkit_supervisor, serverkit_server)
@@ -69,7 +79,7 @@ def unknown_words(text: str) -> set[str]:
     errors = {name for code in inline if ERROR.fullmatch(code) for name in [code]}
     return (
         (set(UPPER_NAME.findall(text)) - UPPER_NAMES)
-        | (flags - flags_of(cli) - FOREIGN_FLAGS)
+        | (flags - flags_of(cli) - foreign)
         | (settings - set(setting_types(ServerConfig)) - NGINX_DIRECTIVES)
         | (errors - public)
     )
@@ -78,7 +88,9 @@ def unknown_words(text: str) -> set[str]:
 @pytest.mark.parametrize("name", PAGES)
 def test_names_exist(name: str) -> None:
     """Every error code, variable, flag, setting and exception of ours that a page names exists."""
-    assert unknown_words(PAGES[name]) == set()
+    foreign = FOREIGN_FLAGS | (THEIR_FLAGS if name == MOVING else set())
+
+    assert unknown_words(PAGES[name], foreign) == set()
 
 
 def test_every_code_of_an_exception_is_documented() -> None:

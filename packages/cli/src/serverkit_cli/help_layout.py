@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from serverkit_cli.other_servers import counterpart
+
 # Headings of settings, in the order in which people look for them; others follow.
 HEADINGS = (
     "Address",
@@ -46,7 +48,25 @@ class HeadedOption(click.Option):
 
 
 class HeadedCommand(click.Command):
-    """A command whose help has its options under headings."""
+    """A command whose help has its options under headings, and that knows those of others."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options; one that another server has is answered with ours.
+
+        Args:
+            ctx: the context of the command.
+            args: the command line behind its name.
+
+        Raises:
+            click.UsageError: it cannot be understood.
+        """
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            told = counterpart(error.option_name)
+            if not told:
+                raise
+            raise click.UsageError(f"No such option {error.option_name!r}. {told}", ctx) from error
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each heading.
