@@ -21,6 +21,7 @@ from serverkit_supervisor import (
     Unstopped,
     WorkerGroup,
 )
+from serverkit_supervisor.distributor import AcceptDistributor
 from serverkit_supervisor.supervisor import Mode
 from tests.supervisor.echo_workers import (
     LET_GO,
@@ -281,6 +282,23 @@ def test_an_abort_waits_for_nobody(mode: Mode) -> None:
 
     assert is_over
     assert isinstance(served.outcome, Unstopped if mode == "thread" else type(None))
+
+
+def test_an_abort_lets_the_distributor_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that ends a moment after the workers is not named as what did not stop."""
+    stop = AcceptDistributor.stop
+
+    def stop_last(distributor: AcceptDistributor, *, within_s: float) -> None:
+        served.wait_for("worker_exited", 2)
+        served.thread.join(0.1)  # it must not end before this is over
+        stop(distributor, within_s=within_s)
+
+    monkeypatch.setattr(AcceptDistributor, "stop", stop_last)
+    with Supervised(Echo, "process", worker_count=2) as served:
+        served.supervisor.abort()
+        served.thread.join(BOUND_S)
+
+    assert served.outcome is None
 
 
 @both_modes

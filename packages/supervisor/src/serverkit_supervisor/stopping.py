@@ -27,6 +27,7 @@ class Stopping:
         self._retire_until: float | None = None
         self._end = OrderedEnd(fleet, event)
         self._in_order = True
+        self._is_closed = False
 
     def begin(self, now: float) -> None:
         """Begin; returns at once."""
@@ -47,13 +48,14 @@ class Stopping:
 
     def advance(self, now: float) -> bool:
         """Go on as far as it goes; True once it is over."""
-        is_swept = not self._fleet.distribution.is_stopping
-        if self._in_order and not is_swept and self._is_before(self._sweep_until, now):
-            return False
-        if self._sweep_until is not None:
+        if not (self._fleet.distribution.is_stopping and self._is_before(self._sweep_until, now)):
             self._sweep_until = None
+        if self._in_order and self._sweep_until is not None:
+            return False
+        if not self._is_closed:
+            self._is_closed = True
             self._fleet.announce("closed")
-        if not self._end.advance():
+        if not self._end.advance() or self._sweep_until is not None:
             return False
         if self._retire_until is None:
             self._retire_until = now + self._fleet.config.shutdown_timeout
