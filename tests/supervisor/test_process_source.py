@@ -127,13 +127,60 @@ def test_a_connection_there_was_no_room_for_is_closed_and_logged(
     close_all(client for client, _ in clients)
 
 
-def test_what_cannot_be_taken_back_is_closed_and_logged(
+def test_what_cannot_be_taken_back_stays_on_its_way(
     ends: tuple[ProcessOutlet, ProcessConnectionSource],
     hoard: list[int],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Where the supervisor itself has no room: the count stays right."""
+    """Where the supervisor itself has no room: the worker may have some by then."""
+    outlet, source = ends
+    clients = [accepted() for _ in range(6)]
+    for some in (clients[:2], clients[2:]):
+        outlet.give([connection for _, connection in some])
+    fill(hoard, free=3)
+
+    back = outlet.take_back()
+    while hoard:
+        os.close(hoard.pop())
+    received = source.receive()
+
+    assert [len(back), len(received), outlet.open_count()] == [2, 4, 4]
+    assert not caplog.records
+    for connection in back:
+        os.close(connection.descriptor)
+    close_all(sockets_of(received))
+    close_all(client for client, _ in clients)
+
+
+def test_what_could_not_be_taken_back_in_the_end_is_closed_and_logged(
+    hoard: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The process is gone, and there was no room for what was on its way to it."""
+    with handed_over(ProcessHandover) as (handover, source):
+        source.receive()
+        clients = [accepted() for _ in range(6)]
+        handover.outlet.give([connection for _, connection in clients])
+        fill(hoard, free=5)
+        back = handover.outlet.take_back()
+        while hoard:
+            os.close(hoard.pop())
+
+    assert back == []
+    assert [record.getMessage() for record in caplog.records] == [
+        "Lost 6 connections: no descriptors are left to take them back"
+    ]
+    close_all(client for client, _ in clients)
+
+
+def test_the_count_stays_right_where_others_took_the_room(
+    ends: tuple[ProcessOutlet, ProcessConnectionSource],
+    hoard: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What there was room for a moment ago is closed, and logged."""
     outlet, _ = ends
+    monkeypatch.setattr(process_handover, "free_descriptors", lambda: PER_MESSAGE)
     clients = [accepted() for _ in range(6)]
     outlet.give([connection for _, connection in clients])
     fill(hoard, free=2)

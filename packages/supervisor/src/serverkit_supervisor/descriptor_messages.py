@@ -102,6 +102,15 @@ def send_memory(sock: socket.socket, descriptor: int) -> None:
     sock.sendmsg((_MEMORY,), (rights,))
 
 
+def look(sock: socket.socket) -> int:
+    """Say how many descriptors the next message brings, and leave it there.
+
+    Raises:
+        BlockingIOError: there is none.
+    """
+    return max(1, len(sock.recv(_MESSAGE_BYTES, socket.MSG_PEEK)) // _BYTES_EACH)
+
+
 def receive(sock: socket.socket) -> Message:
     """Receive one message.
 

@@ -14,10 +14,12 @@ from typing import Final
 from serverkit_supervisor.descriptor_messages import (
     PER_MESSAGE,
     SHORT,
+    look,
     receive,
     send_connections,
     send_memory,
 )
+from serverkit_supervisor.free_descriptors import free_descriptors
 from serverkit_supervisor.handover import UNTAKEN, Accepted, counted
 from serverkit_supervisor.shared_counts import (
     CLOSED,
@@ -78,6 +80,7 @@ class ProcessOutlet:
         self._child_socket = child_socket
         self._lock = threading.Lock()
         self._is_closed = False
+        self._is_short = False
         self._call: Callable[[], None] = _nobody
         self._sent = self._open = 0  # Both without what was taken back.
         for end in (parent_socket, child_socket):
@@ -129,15 +132,22 @@ class ProcessOutlet:
             return 0 if self._is_closed else self._open - self._counts.numbers[CLOSED]
 
     def take_back(self) -> list[Accepted]:
-        """Receive what the worker's process has not received."""
+        """Receive what the worker's process has not received.
+
+        Where there is no room here, it is left to that process, which may have some later.
+        """
         with self._lock:
             return [] if self._is_closed else self._take_back()
 
     def _take_back(self) -> list[Accepted]:
         untaken: list[Accepted] = []
         memory: list[int] = []
+        self._is_short = False
         while True:
             try:
+                if look(self._child_socket) > free_descriptors():
+                    self._is_short = True
+                    break
                 message = receive(self._child_socket)
             except BlockingIOError:
                 break
@@ -149,7 +159,7 @@ class ProcessOutlet:
             self._open -= counted(message.connections())
             if lost := message.lost_count():
                 self._open -= lost
-                logger.error("Lost %d connections: no descriptors are left to take them back", lost)
+                _log_lost(lost)
         self._counts.numbers[SENT] = self._sent
         for descriptor in memory:  # The process has not looked yet; it may still do so.
             send_memory(self._parent_socket, descriptor)
@@ -177,8 +187,14 @@ class ProcessOutlet:
             if self._is_closed:
                 return
             self._is_closed = True
+            if self._is_short and (lost := self._sent - self._counts.numbers[TAKEN]) > 0:
+                _log_lost(lost)
             self._parent_socket.close()
             self._child_socket.close()
             self._counts.close()
             call = self._call
         call()
+
+
+def _log_lost(count: int) -> None:
+    logger.error("Lost %d connections: no descriptors are left to take them back", count)
