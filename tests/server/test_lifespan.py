@@ -202,6 +202,24 @@ def test_a_refused_start_stops_the_server(reason: str, message: str, *, raises: 
     assert ("Traceback" in error.details) is (raises or "Traceback" in reason)
 
 
+@pytest.mark.parametrize("refuses", ["startup", "shutdown", None])
+def test_who_waits_for_more_after_the_last_word_delays_nothing(refuses: str | None) -> None:
+    """An endless loop over the messages, without a return."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        while True:
+            kind = (await receive())["type"].removeprefix("lifespan.")
+            outcome = "failed" if kind == refuses else "complete"
+            await send({"type": f"lifespan.{kind}.{outcome}", "message": "no database"})
+
+    long_s = 10 * BOUND_S  # more than `run` waits for all of it
+    if refuses is None:
+        run(app, shutdown_timeout=long_s)
+        return
+    with pytest.raises((LifespanError, ShutdownError), match="no database"):
+        run(app, shutdown_timeout=long_s)
+
+
 def test_a_start_takes_no_longer_than_allowed() -> None:
     """An application that does not answer is cancelled and not served."""
     ends: list[str] = []

@@ -77,6 +77,7 @@ class Lifespan:
         self._asked = ""  # the message that waits for an answer
         self._answer: asyncio.Future[Mapping[str, Any]] | None = None
         self._is_up = False  # between the answers to startup and to shutdown
+        self._is_over = False  # after its last word
         self._has_received = False
         self._took_for_request = False
         self._error: BaseException | None = None
@@ -190,6 +191,8 @@ class Lifespan:
 
     async def _receive(self) -> Message:
         self._has_received = True
+        if self._is_over and self._task is not None:
+            self._task.cancel()  # It has been told all there is, and would wait for ever.
         return await self._messages.get()
 
     async def _send(self, message: Mapping[str, Any]) -> None:
@@ -200,6 +203,8 @@ class Lifespan:
             raise RuntimeError(f"{kind!r} cannot be sent now in the lifespan scope")
         if kind == "lifespan.startup.complete":
             self._is_up = True
+        else:
+            self._is_over = True
         self._answer.set_result(message)
 
     async def _ask(self, kind: str, timeout_s: float) -> Mapping[str, Any] | None:
