@@ -90,6 +90,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
             "folder_turn",
             "pid_file",
             "systemd",
+            "inheritance",
             "upgrade",
             "reaper",
         ),
@@ -127,6 +128,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
             "port_holder",
             "unix_socket",
             "inherited_sockets",
+            "listeners",
             "bind",
         ),
         "Certificates": (
@@ -160,6 +162,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
             "supervised_worker",
             "process_worker",
             "thread_generation",
+            "supervisor_failures",
             "supervised",
         ),
         "Noticing that files have changed": (
@@ -172,6 +175,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
             "banner",
             "process_end",
             "service",
+            "preparation",
             "server",
             "run",
         ),

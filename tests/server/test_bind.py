@@ -10,8 +10,9 @@ import pytest
 
 from serverkit_server import bind
 from serverkit_server.address import Address, InheritedSocket, TCPAddress, UnixAddress
-from serverkit_server.bind import Listeners, open_listeners
+from serverkit_server.bind import open_listeners
 from serverkit_server.errors import BindError
+from serverkit_server.listeners import Listeners
 
 
 def has_ipv6() -> bool:

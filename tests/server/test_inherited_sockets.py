@@ -14,11 +14,12 @@ from serverkit_server.address import (
     TCPAddress,
     UnixAddress,
 )
-from serverkit_server.bind import Listeners, open_listeners
+from serverkit_server.bind import open_listeners
 from serverkit_server.errors import BindError
 from serverkit_server.inherited_sockets import InheritedSockets
+from serverkit_server.listeners import Listeners
+from serverkit_supervisor.inheritance import Inheritance
 from serverkit_supervisor.systemd import ListenFd
-from serverkit_supervisor.upgrade import Inheritance
 
 BOUND_S = 30.0
 TCP = TCPAddress("127.0.0.1", 0)

@@ -11,7 +11,7 @@ import pytest
 from serverkit_server.errors import StartupError
 from serverkit_server.service import Service
 from serverkit_supervisor import SupervisorEvent
-from serverkit_supervisor.upgrade import UPGRADE_VARIABLE
+from serverkit_supervisor.inheritance import UPGRADE_VARIABLE
 from tests.server.served import config_of
 
 

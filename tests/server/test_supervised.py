@@ -10,7 +10,7 @@ import pytest
 
 from serverkit_server import supervised
 from serverkit_server.address import TCPAddress
-from serverkit_server.bind import Listeners, open_listeners
+from serverkit_server.bind import open_listeners
 from serverkit_server.errors import (
     AppImportError,
     LifespanError,
@@ -19,7 +19,9 @@ from serverkit_server.errors import (
     StartupError,
     WorkerRestartLimitError,
 )
-from serverkit_server.supervised import Supervised, as_server_error
+from serverkit_server.listeners import Listeners
+from serverkit_server.supervised import Supervised
+from serverkit_server.supervisor_failures import as_server_error
 from serverkit_server.worker_plan import WorkerPlan
 from serverkit_supervisor import (
     Generation,

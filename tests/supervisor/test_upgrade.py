@@ -15,19 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from serverkit_supervisor.upgrade import (
-    UPGRADE_VARIABLE,
-    Upgrade,
-    UpgradeState,
-    inherited,
-    own_command,
-)
+from serverkit_supervisor.inheritance import UPGRADE_VARIABLE, inherited
+from serverkit_supervisor.upgrade import Upgrade, UpgradeState, own_command
 
 WAIT_S = 30.0
 # What the new process does in these tests, after it has taken over.
 START = """
 import os, socket, sys
-from serverkit_supervisor.upgrade import inherited
+from serverkit_supervisor.inheritance import inherited
 found = inherited()
 assert inherited() is None and "SERVERKIT_UPGRADE" not in os.environ
 """
@@ -295,7 +290,8 @@ def test_nobody_hears_the_word() -> None:
 WHOLE = """
 import os, signal, socket, sys, threading
 from serverkit_supervisor.signals import supervised
-from serverkit_supervisor.upgrade import Upgrade, inherited
+from serverkit_supervisor.upgrade import Upgrade
+from serverkit_supervisor.inheritance import inherited
 
 found = inherited()
 if found:

@@ -15,8 +15,8 @@ from typing import NamedTuple, Self
 
 from serverkit_server.errors import BindError
 from serverkit_server.unix_socket import FileIdentity
+from serverkit_supervisor.inheritance import Inheritance, inherited
 from serverkit_supervisor.systemd import ListenFd, listen_fds
-from serverkit_supervisor.upgrade import Inheritance, inherited
 
 _LOG = logging.getLogger("serverkit.server")
 _SYSTEMD = "systemd:"

@@ -23,7 +23,7 @@ from serverkit_server.setting_files import (
     read_env_file,
 )
 from serverkit_server.setting_types import SettingType, setting_types
-from serverkit_supervisor.upgrade import UPGRADE_VARIABLE
+from serverkit_supervisor.inheritance import UPGRADE_VARIABLE
 
 PREFIX = "SERVERKIT_"
 CONFIG_VARIABLE = PREFIX + "CONFIG"

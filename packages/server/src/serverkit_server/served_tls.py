@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Final, Self
 
-from serverkit_server.bind import Listeners
 from serverkit_server.certificate_store import CertificateStore
 from serverkit_server.config import ServerConfig
 from serverkit_server.kept_files import KeptFiles
+from serverkit_server.listeners import Listeners
 from serverkit_server.tls_context import warn_of_keylog
 from serverkit_server.worker_plan import WorkerPlan
 

@@ -1,8 +1,6 @@
-"""The server: brings configuration, application, sockets and worker together, from start to end.
+"""The server, as its users see it: made, run, told what to do.
 
-In order: logging, the application is imported, signals, sockets, the application starts, workers
-serve; and all of it back again, on every way out. Workers in processes import and start the
-application themselves.
+What needs no loop is prepared first, then workers serve, and all of it is undone on every way out.
 """
 
 import asyncio
@@ -11,42 +9,24 @@ import importlib.metadata
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
-from serverkit_server.app_import import check_app, import_app
 from serverkit_server.banner import print_banner
-from serverkit_server.bind import Listeners
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import ServerError
-from serverkit_server.gil import GilWatch, warn_if_gil_is_back
-from serverkit_server.import_timeout import bounded_import
 from serverkit_server.log_files import reopen_log_files
-from serverkit_server.log_setup import configured_logging, resolve_log_format
-from serverkit_server.reload_watch import ReloadWatcher
-from serverkit_server.served_tls import ServedTLS, load_certificates
-from serverkit_server.service import Service
+from serverkit_server.log_setup import resolve_log_format
+from serverkit_server.preparation import Prepared, prepare
 from serverkit_server.serving import Serving
 from serverkit_server.signal_wakeup import woken_by_signals
 from serverkit_server.single import Single
 from serverkit_server.supervised import Supervised
 from serverkit_server.supervised_worker import check_threads
-from serverkit_server.worker_plan import WorkerPlan, plan_anew, plan_workers
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector
 from serverkit_worker.own_loop import run_in_own_loop
 
 _LOG = logging.getLogger("serverkit.server")
-
-
-class _Prepared(NamedTuple):
-    """What there is before a loop is needed."""
-
-    plan: WorkerPlan
-    app: ASGIApp | str  # the name where each worker imports it
-    listeners: Listeners
-    tls: ServedTLS | None  # None also where each process loads it
-    service: Service
-    watcher: ReloadWatcher
 
 
 class Server:
@@ -91,12 +71,10 @@ class Server:
         self._app = app
         self._app_path = app if isinstance(app, str) else app_path
         self._collector = lifecycle_collector
-        self._listeners: Listeners | None = None
-        self._service: Service | None = None
+        self._prepared: Prepared | None = None
         self._executor_name = f"serverkit-{id(self):x}-exec"
         self._is_stop_wanted = False
         self._is_used = False
-        self._plan: WorkerPlan | None = None
         self._serving: Serving | None = None
         self._background: asyncio.Task[None] | None = None
 
@@ -106,20 +84,20 @@ class Server:
 
         None before the sockets are open and after they are closed.
         """
-        listeners = self._listeners
-        return listeners.bound_addrs[0] if listeners else None
+        prepared = self._prepared
+        return prepared.listeners.bound_addrs[0] if prepared else None
 
     @property
     def bound_addrs(self) -> tuple[tuple[str, int], ...]:
         """The same for all sockets, in order."""
-        listeners = self._listeners
-        return tuple(listeners.bound_addrs) if listeners else ()
+        prepared = self._prepared
+        return tuple(prepared.listeners.bound_addrs) if prepared else ()
 
     @property
     def url(self) -> str | None:
         """Where the first socket is found: `http://host:port`, `https://...`, or `unix:path`."""
-        listeners = self._listeners
-        return listeners.urls[0] if listeners else None
+        prepared = self._prepared
+        return prepared.listeners.urls[0] if prepared else None
 
     def run(self) -> None:
         """Serve on an event loop of its own until a signal or `shutdown`. Blocks.
@@ -137,7 +115,7 @@ class Server:
             raise RuntimeError("run() needs a thread without a running loop; use await serve()")
         if self._is_stop_wanted:
             return
-        with self._prepared(install_signals=True) as prepared:
+        with self._prepare(install_signals=True) as prepared:
             run_in_own_loop(
                 self._serve(prepared, self._print_banner),
                 loop=self.config.loop,
@@ -172,8 +150,9 @@ class Server:
         Threads: any; also from a signal handler.
         """
         self._is_stop_wanted = True
-        if self._service is not None:
-            self._service.expect_end()
+        prepared = self._prepared
+        if prepared is not None:
+            prepared.service.expect_end()
         serving = self._serving
         if serving is not None:
             serving.shutdown()
@@ -270,10 +249,10 @@ class Server:
     async def _serve_here(self, on_ready: Callable[[], None], *, install_signals: bool) -> None:
         if self._is_stop_wanted:
             return
-        with self._prepared(install_signals=install_signals) as prepared:
+        with self._prepare(install_signals=install_signals) as prepared:
             await self._serve(prepared, on_ready)
 
-    async def _serve(self, prepared: _Prepared, on_ready: Callable[[], None]) -> None:
+    async def _serve(self, prepared: Prepared, on_ready: Callable[[], None]) -> None:
         def tell_ready() -> None:
             prepared.service.say_ready()
             prepared.watcher.allow()
@@ -288,7 +267,7 @@ class Server:
         finally:
             self._serving = None
 
-    def _make_serving(self, prepared: _Prepared, on_ready: Callable[[], None]) -> Serving:
+    def _make_serving(self, prepared: Prepared, on_ready: Callable[[], None]) -> Serving:
         plan, app = prepared.plan, prepared.app
         if plan.place != "single":
             return Supervised(
@@ -315,68 +294,39 @@ class Server:
         )
 
     @contextlib.contextmanager
-    def _prepared(self, *, install_signals: bool) -> Iterator[_Prepared]:
+    def _prepare(self, *, install_signals: bool) -> Iterator[Prepared]:
         """Do what needs no loop, and undo it."""
         if self._is_used:
             raise RuntimeError("a server serves once: make another one")
         self._is_used = True
-        config = self.config
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(configured_logging(config))
-            watcher = stack.enter_context(
-                ReloadWatcher(config, self._app_path, lambda _changed: self.graceful_reload())
-            )
-            service = stack.enter_context(Service(config, self))
-            plan, app = self._load_app(plan_workers(config))
-            certificates = load_certificates(config, plan)
-            if install_signals:
-                app_lives_here = plan.place != "process"
-                stack.enter_context(service.signals(app_lives_here=app_lives_here))
-            listeners = stack.enter_context(service.open_listeners())
-            self._listeners, self._plan, self._service = listeners, plan, service
-            stack.callback(self._forget_listeners)
-            tls = ServedTLS.of(certificates, config, listeners)
-            yield _Prepared(plan, app, listeners, tls, service, watcher)
-
-    def _load_app(self, plan: WorkerPlan) -> tuple[WorkerPlan, ASGIApp | str]:
-        """Import the application, unless each worker does; and look at the plan again."""
-        app, config = self._app, self.config
-        if plan.place == "process" and self._app_path:
-            return plan, self._app_path
-        with GilWatch() as watch, bounded_import(config.startup_timeout):
-            if isinstance(app, str):
-                app = import_app(app, factory=config.factory, app_dir=config.app_dir)
-            else:
-                check_app(app, self._app_path or repr(app))
-        if plan.place == "single":
-            warn_if_gil_is_back(watch.culprits)
-        plan = plan_anew(plan, watch.culprits)
-        if plan.reason:
-            _LOG.warning("%s", plan.reason)
-        return plan, app
+        with prepare(
+            self.config, self._app, self._app_path, self, install_signals=install_signals
+        ) as made:
+            self._prepared = made
+            try:
+                yield made
+            finally:
+                self._prepared = None
 
     def _print_banner(self) -> None:
-        listeners, plan, serving = self._listeners, self._plan, self._serving
-        if listeners is None or plan is None or serving is None:
+        prepared, serving = self._prepared, self._serving
+        if prepared is None or serving is None:
             raise AssertionError("the banner tells who serves where")
         print_banner(
             self.config,
-            listeners.urls,
-            plan=plan,
+            prepared.listeners.urls,
+            plan=prepared.plan,
             worker_pids=serving.worker_pids,
             version=_find_version(),
             app=self._app_path or _name_of(self._app),
             loop=type(asyncio.get_running_loop()).__module__.partition(".")[0],
             log_format=resolve_log_format(self.config.log_format),
-            redirect_urls=listeners.redirect_urls,
+            redirect_urls=prepared.listeners.redirect_urls,
         )
 
     def _log_addresses(self) -> None:
-        if self._listeners is not None:
-            _LOG.info("Serving at %s", ", ".join(self._listeners.urls))
-
-    def _forget_listeners(self) -> None:
-        self._listeners = self._service = None
+        if self._prepared is not None:
+            _LOG.info("Serving at %s", ", ".join(self._prepared.listeners.urls))
 
 
 def _name_of(app: object) -> str:

@@ -20,10 +20,11 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 from serverkit_server.address import Address, SystemdSocket
-from serverkit_server.bind import Listeners, open_listeners
+from serverkit_server.bind import open_listeners
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import StartupError
 from serverkit_server.inherited_sockets import InheritedSockets
+from serverkit_server.listeners import Listeners
 from serverkit_supervisor import SupervisorEvent
 from serverkit_supervisor.pid_file import PidFile, PidFileError
 from serverkit_supervisor.reaper import Reaper, is_process_1

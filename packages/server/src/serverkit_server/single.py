@@ -4,8 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from serverkit_server.bind import Listeners
 from serverkit_server.config import ServerConfig
+from serverkit_server.listeners import Listeners
 from serverkit_server.served_tls import ServedTLS
 from serverkit_server.session import Session
 from serverkit_supervisor import SupervisorEvent, WorkerContext

@@ -15,26 +15,15 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from serverkit_server.bind import Listeners
 from serverkit_server.config import ServerConfig
-from serverkit_server.errors import (
-    ServerError,
-    ShutdownError,
-    StartupError,
-    WorkerRestartLimitError,
-)
+from serverkit_server.errors import ServerError
+from serverkit_server.listeners import Listeners
 from serverkit_server.process_worker import ProcessWorkerFactory
 from serverkit_server.served_tls import RecentFiles, Redirect, ServedTLS
+from serverkit_server.supervisor_failures import all_of, as_server_error, loss_of
 from serverkit_server.thread_generation import ThreadGenerations
 from serverkit_server.worker_plan import WorkerPlan
-from serverkit_supervisor import (
-    Generation,
-    RestartLimitReached,
-    StartupFailed,
-    Supervisor,
-    SupervisorError,
-    SupervisorEvent,
-)
+from serverkit_supervisor import Generation, Supervisor, SupervisorError, SupervisorEvent
 from serverkit_worker.asgi import ASGIApp
 from serverkit_worker.collectors import LifecycleCollector
 from serverkit_worker.loop_gate import LoopGate
@@ -228,7 +217,7 @@ class Supervised:
         if error is not None:
             raise error
         if self._failures:
-            raise _all_of(self._failures)
+            raise all_of(self._failures)
 
     async def _abort(
         self, supervisor: Supervisor, ended: asyncio.Future[BaseException | None]
@@ -285,7 +274,7 @@ class Supervised:
                 if self._generations is not None:
                     self._generations.expect_end()
             case "worker_exited" if self._is_stop_wanted and event.lost:
-                self._failures[event.worker] = _loss(event)
+                self._failures[event.worker] = loss_of(event)
 
     def _command(self, command: Callable[[Supervisor], None], what: str) -> None:
         supervisor = self._supervisor
@@ -295,41 +284,6 @@ class Supervised:
             command(supervisor)
 
 
-def as_server_error(error: SupervisorError) -> ServerError:
-    """Tell what a supervisor could not mend as a server does."""
-    match error:
-        case StartupFailed() if isinstance(error.error, ServerError):
-            return error.error
-        case StartupFailed():
-            # What a worker did that was late is in the log already.
-            details = error.traceback if error.error is not None else ""
-            return StartupError(_sentence(error.message), remedy=error.remedy, details=details)
-        case RestartLimitReached():
-            return WorkerRestartLimitError(_sentence(error.message), remedy=error.remedy)
-        case _:
-            return ShutdownError(_sentence(error.message), remedy=error.remedy)
-
-
-def _loss(event: SupervisorEvent) -> ServerError:
-    """Say what a worker may have lost at the end."""
-    if isinstance(event.error, ServerError):
-        return event.error
-    return ShutdownError(f"{_sentence(event.worker)[:-1]} did not end well: {event.reason}.")
-
-
 def _settle(ended: asyncio.Future[BaseException | None], error: BaseException | None) -> None:
     if not ended.done():
         ended.set_result(error)
-
-
-def _all_of(failures: dict[str, ServerError]) -> ServerError:
-    """Make one error of those of several workers."""
-    if len(failures) == 1:
-        return next(iter(failures.values()))
-    text = "\n".join(f"{worker}: {error.message}" for worker, error in failures.items())
-    settings = {error.setting for error in failures.values()}
-    return ShutdownError(text, setting=settings.pop() if len(settings) == 1 else "")
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:].rstrip(".") + "."

@@ -11,7 +11,6 @@ Rules:
 
 import contextlib
 import enum
-import json
 import logging
 import os
 import select
@@ -20,76 +19,20 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 from serverkit_supervisor.exit_reason import signal_name
+from serverkit_supervisor.inheritance import READY, UPGRADE_VARIABLE, bequest
 
 _LOG = logging.getLogger("serverkit.supervisor")
 
-UPGRADE_VARIABLE: Final = "SERVERKIT_UPGRADE"
 # Meant for this process alone; without WATCHDOG_PID the watchdog hears whoever is the service.
 _OF_THIS_PROCESS: Final = frozenset(
     {UPGRADE_VARIABLE, "LISTEN_FDNAMES", "LISTEN_FDS", "LISTEN_PID", "WATCHDOG_PID"}
 )
-_READY: Final = b"ready"
 _TERMINATE_S: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inheritance:
-    """What the process before this one hands over.
-
-    Attributes:
-        sockets: the listening sockets, each with the address it was opened for. They are the
-            owner's now, who must close those it does not use.
-        predecessor: the process id of the one before.
-        notes: what it has to say to its successor, as JSON.
-
-    Owner: who called `inherited`.
-    """
-
-    sockets: tuple[tuple[str, int], ...]
-    predecessor: int
-    notes: Mapping[str, object] = field(default_factory=dict)
-    ready_fd: int
-
-    def say_ready(self) -> None:
-        """Tell the one before that this process serves, so that it may end. Once."""
-        with contextlib.suppress(OSError):  # it has ended already
-            os.write(self.ready_fd, _READY)
-        with contextlib.suppress(OSError):
-            os.close(self.ready_fd)
-
-
-def inherited(environ: MutableMapping[str, str] | None = None) -> Inheritance | None:
-    """Take over from the process before this one; None: there is none, or it was done already.
-
-    The variable is removed and the descriptors are closed in children, so neither gets any further.
-
-    Args:
-        environ: the environment; None: that of the process.
-    """
-    variables = os.environ if environ is None else environ
-    text = variables.pop(UPGRADE_VARIABLE, "")
-    if not text:
-        return None
-    try:
-        said = json.loads(text)
-        found = Inheritance(
-            sockets=tuple((str(address), int(fd)) for address, fd in said["sockets"]),
-            predecessor=int(said["pid"]),
-            notes=dict(said["notes"]),
-            ready_fd=int(said["ready"]),
-        )
-        for fd in (found.ready_fd, *(fd for _, fd in found.sockets)):
-            os.set_inheritable(fd, False)  # noqa: FBT003 - the standard library's signature
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        _LOG.warning("%s is ignored, it does not make sense: %r", UPGRADE_VARIABLE, error)
-        return None
-    return found
 
 
 class Process(Protocol):
@@ -210,13 +153,8 @@ class Upgrade:
         sockets = list(self._sockets())
         reading, writing = os.pipe()
         try:
-            message = {
-                "sockets": sockets,
-                "pid": os.getpid(),
-                "notes": dict(self._notes()),
-                "ready": writing,
-            }
-            environment = {**self._environment, UPGRADE_VARIABLE: json.dumps(message)}
+            message = bequest(sockets, notes=self._notes(), ready_fd=writing)
+            environment = {**self._environment, UPGRADE_VARIABLE: message}
             inherits = (writing, *(fd for _, fd in sockets))
             process = self._spawn(self._command, environment, self._folder, inherits)
         except BaseException:
@@ -233,7 +171,7 @@ class Upgrade:
         finally:
             os.close(ready_fd)
         with self._lock:
-            if answer == _READY and self._state is UpgradeState.STARTING:
+            if answer == READY and self._state is UpgradeState.STARTING:
                 self._state = UpgradeState.DONE
         if self._state is UpgradeState.DONE:
             self._hand_over(process)
@@ -249,7 +187,7 @@ class Upgrade:
         news = select.poll()
         news.register(ready_fd, select.POLLIN)
         if self._state is UpgradeState.STARTING and news.poll(self._startup_timeout * 1000):
-            return os.read(ready_fd, len(_READY))
+            return os.read(ready_fd, len(READY))
         return None
 
     def _hand_over(self, process: Process) -> None:
