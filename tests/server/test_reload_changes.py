@@ -27,6 +27,12 @@ class ToldNotifier:
         self.is_closed = True
 
 
+def make(path: Path) -> None:
+    """Make a file, and the folder it is in."""
+    path.parent.mkdir()
+    path.write_text("")
+
+
 def changes_of(
     root: Path, monkeypatch: pytest.MonkeyPatch, *notifiers: ToldNotifier
 ) -> FileChanges:
@@ -77,6 +83,47 @@ def test_what_came_before_a_new_watch_counts(
     (tmp_path / "new").mkdir()
     assert changes.next_burst() == {a}
     assert first.is_closed
+
+
+def test_what_nobody_tells_of_while_a_watch_begins_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system may be too late for the watch before and too early for the next one."""
+    edited, new = tmp_path / "a.py", tmp_path / "new"
+    for name in ("a.py", "same.py", "gone.py"):
+        (tmp_path / name).write_text("")
+    changes = changes_of(tmp_path, monkeypatch, ToldNotifier({(1, str(new))}))
+
+    def begin(_folders: list[str]) -> ToldNotifier:
+        edited.write_text("x = 1")
+        (tmp_path / "gone.py").unlink(missing_ok=True)
+        return ToldNotifier({(2, str(tmp_path / "later.py"))})
+
+    monkeypatch.setattr(reload_changes, "_new_notifier", begin)
+    new.mkdir()
+    told = {str(tmp_path / name) for name in ("a.py", "gone.py", "later.py")}
+    assert changes.next_burst() == told
+
+
+def test_folders_that_come_all_the_time_are_watched_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often there is another as soon as the one before is watched, no file is missed."""
+    changes = changes_of(tmp_path, monkeypatch, ToldNotifier({(1, str(tmp_path / "new0"))}))
+    files = [tmp_path / f"new{number}" / "a.py" for number in range(40)]
+    waiting = list(files)
+
+    def begin(_folders: list[str]) -> ToldNotifier:
+        if waiting:
+            make(waiting.pop(0))
+        return ToldNotifier()
+
+    monkeypatch.setattr(reload_changes, "_new_notifier", begin)
+    make(waiting.pop(0))
+    found: set[str] = set()
+    while len(found) < len(files):
+        found |= changes.next_burst()
+    assert found == {str(path) for path in files}
 
 
 def test_new_folders_that_cannot_be_watched_are_told(

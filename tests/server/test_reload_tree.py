@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from serverkit_server.reload_filter import ReloadFilter
-from serverkit_server.reload_tree import Tree, walk
+from serverkit_server.reload_tree import Tree, stamps_of, walk
 
 requires_links = pytest.mark.skipif(not hasattr(Path, "symlink_to"), reason="no links here")
 
@@ -113,16 +113,19 @@ def test_a_link_to_a_file_counts_as_the_file(tmp_path: Path) -> None:
     assert tree.elsewhere == {str((tmp_path / "store").resolve())}
 
 
-def test_files_of_new_folders_are_named(tmp_path: Path) -> None:
-    """Compared with an earlier tree, files count that lie in new folders and in replaced ones."""
-    make(tmp_path, "a/x.py", "b/c/y.py", "bb/z.py")
-    before = walked(tmp_path)
-    make(tmp_path, "new/deep/z.py", "a/late.py")
+def test_files_have_stamps_that_change_with_them(tmp_path: Path) -> None:
+    """A file that is written, or replaced by another of the same size, has another one."""
+    make(tmp_path, "same.py", "written.py", "replaced.py", "gone.py", "notes.md")
+    tree = walked(tmp_path)
+    before = stamps_of(tree)
+    (tmp_path / "written.py").write_text("more")
+    make(tmp_path, "other.py")
+    (tmp_path / "other.py").replace(tmp_path / "replaced.py")
+    (tmp_path / "gone.py").unlink()
 
-    after = walked(tmp_path)
+    after = stamps_of(tree)
 
-    assert set(after.files_without(before, ())) == {str(tmp_path / "new/deep/z.py")}
-    assert set(after.files_without(before, [str(tmp_path / "b")])) == {
-        str(tmp_path / "new/deep/z.py"),
-        str(tmp_path / "b/c/y.py"),
-    }
+    assert before.keys() == after.keys()
+    changed = {Path(path).name for path in before if before[path] != after[path]}
+    assert changed == {"written.py", "replaced.py", "gone.py"}
+    assert after[str(tmp_path / "gone.py")] is None

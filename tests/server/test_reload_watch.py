@@ -38,10 +38,16 @@ class Watched:
         self.watcher.allow()
 
     def make(self, *names: str, text: str = "x = 1") -> None:
-        """Write files, with the folders they are in."""
+        """Make files, with the folders they are in.
+
+        Each appears whole: who writes into a file changes it twice, and may be seen to.
+        """
         for name in names:
-            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.root / name).write_text(text)
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            written = path.with_name(f"{path.name}.tmp")
+            written.write_text(text)
+            written.replace(path)
 
     def next(self) -> set[str]:
         """Wait for a reload; name the paths of it from the folder."""
@@ -69,14 +75,14 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
 
 def test_an_edit_is_a_reload(watched: Watched) -> None:
     """Writing to a source calls for a reload with its path."""
-    watched.make("app.py", text="x = 2")
+    (watched.root / "app.py").write_text("x = 2")
     assert watched.next() == {"app.py"}
 
 
 def test_each_edit_is_noticed(watched: Watched) -> None:
     """An edit of the same size in the same second is one too, as often as it is made."""
     for number in range(5):
-        watched.make("package/module.py", text=f"x = {number}")
+        (watched.root / "package/module.py").write_text(f"x = {number}")
         assert watched.next() == {"package/module.py"}
 
 

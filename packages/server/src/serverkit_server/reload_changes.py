@@ -4,7 +4,8 @@ Rules:
     Changes that come together are one burst: it ends when nothing that counts has changed for a
     moment, or when changes do not end.
     Only folders that count are watched. When there are others, a new watch is begun before the old
-    one ends, and what changed in between counts.
+    one ends, and what changed in between counts: the system may tell of it too late for the one and
+    too early for the other, so the files are looked at.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from serverkit_server.reload_filter import ENVIRONMENT_MARKS, ReloadFilter
-from serverkit_server.reload_tree import Tree, walk
+from serverkit_server.reload_tree import Tree, stamp_of, stamps_of, walk
 
 _LOG = logging.getLogger("serverkit.server")
 # How often watchfiles looks whether the system has told of changes. A look takes about 60 us of
@@ -76,7 +77,9 @@ class FileChanges:
         self._counts = counts
         self._stopping = stopping
         self._unread: set[Change] = set()
+        self._is_behind = False  # There are new folders that are not watched yet.
         self._tree, self._notifier = self._begin()
+        self._stamps = stamps_of(self._tree)  # as they were when they were told, or found
 
     @property
     def folder_count(self) -> int:
@@ -98,7 +101,7 @@ class FileChanges:
             is_missing = bool(self._tree.missing)
             changed = self._look(_LOOK_MS, timeout_ms=_MISSING_LOOK_MS if is_missing else 0)
             if is_missing and any(Path(each).is_dir() for each in self._tree.missing):
-                changed |= self._watch_anew(gone=())
+                changed |= self._watch_anew()
         now = time.monotonic()
         end, settled = now + _LONGEST_BURST_S, now + _SETTLED_S
         while (left := min(end, settled) - time.monotonic()) > 0 and not self._stopping.is_set():
@@ -120,6 +123,8 @@ class FileChanges:
             timeout_ms: how long to wait; 0: until there is something.
         """
         found, self._unread = self._unread, set()
+        if self._is_behind:
+            timeout_ms = step_ms
         if not found:
             try:
                 told = self._notifier.watch(step_ms, step_ms, timeout_ms, self._stopping)
@@ -127,9 +132,11 @@ class FileChanges:
                 _LOG.warning("Files may have changed, of which the system says: %s", error)
                 self.close()
                 self._tree, self._notifier = self._begin()
+                self._stamps = stamps_of(self._tree)
                 return set(self._roots)
             found = told if isinstance(told, set) else set()
-        return self._sort(found)
+        changed = self._sort(found)
+        return changed | self._watch_anew() if self._is_behind else changed
 
     def _sort(self, found: Iterable[Change]) -> set[str]:
         """Name those changes that count, and watch folders that are new."""
@@ -147,8 +154,10 @@ class FileChanges:
                 is_new |= self._leads_on(path)
                 if self._counts.wants_file(path) and not Path(path).is_dir():
                     changed.add(path)
+        for path in changed:
+            self._stamps[path] = stamp_of(path)
         if gone or is_new:
-            changed |= self._watch_anew(gone)
+            changed |= self._watch_anew()
         return changed | gone
 
     def _leads_on(self, path: str) -> bool:
@@ -157,12 +166,15 @@ class FileChanges:
             return not self._counts.skips_folder(path)
         return Path(path).is_symlink() or Path(path).name in ENVIRONMENT_MARKS
 
-    def _watch_anew(self, gone: Iterable[str]) -> set[str]:
-        """Watch the folders that there are now; name the files in those that are new."""
-        before = self._tree
+    def _watch_anew(self) -> set[str]:
+        """Watch the folders that there are now; name the files that are not as they were."""
         try:
             tree, notifier = self._begin()
+        except FileNotFoundError:  # folders go as fast as they are found
+            self._is_behind = True
+            return set()
         except (OSError, RuntimeError) as error:
+            self._is_behind = False
             _LOG.error("New folders cannot be watched: %s. %s", error, REMEDY)
             return set()
         with contextlib.suppress(RuntimeError):
@@ -170,10 +182,12 @@ class FileChanges:
             self._unread |= left if isinstance(left, set) else set()
         self._notifier.close()
         self._tree, self._notifier = tree, notifier
-        return set(tree.files_without(before, gone))
+        before, self._stamps = self._stamps, stamps_of(tree)
+        paths = before.keys() | self._stamps.keys()
+        return {path for path in paths if before.get(path) != self._stamps.get(path)}
 
     def _begin(self) -> tuple[Tree, _Notifier]:
-        """Watch all folders that count."""
+        """Watch all folders that count; all but the newest, where they come all the time."""
         tree = walk(self._roots, self._counts)
         for attempts_left in reversed(range(_ATTEMPTS)):
             before = tree
@@ -186,10 +200,11 @@ class FileChanges:
                 continue
             # Of what has come between walk and watch, nothing would tell.
             tree = walk(self._roots, self._counts)
-            if tree.watched == before.watched:
-                return tree, notifier
+            self._is_behind = tree.watched != before.watched
+            if not (self._is_behind and attempts_left):
+                return before if self._is_behind else tree, notifier
             notifier.close()
-        raise OSError("folders come and go faster than they can be watched")
+        raise AssertionError("the last attempt returns or raises")
 
 
 def _new_notifier(folders: list[str]) -> _Notifier:

@@ -37,17 +37,23 @@ class Tree:
         """All folders to look at."""
         return [*self.folders, *self.elsewhere]
 
-    def files_without(self, other: "Tree", gone: Iterable[str]) -> Iterator[str]:
-        """Name the files in folders that another tree lacks.
 
-        Args:
-            other: an earlier tree.
-            gone: folders of it that do not count as there, nor does what is below them.
-        """
-        prefixes = tuple(f"{path}{os.sep}" for path in gone)
-        for folder, files in self.folders.items():
-            if folder not in other.folders or f"{folder}{os.sep}".startswith(prefixes):
-                yield from files
+type Stamp = tuple[int, int, int]
+"""What changes with a file: which one it is, its size, and when it was written."""
+
+
+def stamp_of(path: str) -> Stamp | None:
+    """Say how a file is now; None: it is not there."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def stamps_of(tree: Tree) -> dict[str, Stamp | None]:
+    """Say how the files of a tree are now."""
+    return {path: stamp_of(path) for files in tree.folders.values() for path in files}
 
 
 def walk(roots: Iterable[str], counts: ReloadFilter) -> Tree:
