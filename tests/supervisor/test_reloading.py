@@ -120,8 +120,8 @@ def test_a_new_worker_that_fails_changes_nothing(caplog: pytest.LogCaptureFixtur
     assert rig.live() == old
 
 
-def test_a_new_worker_that_hangs_changes_nothing() -> None:
-    """After startup_timeout the reload fails, with what the worker was doing."""
+def test_a_new_worker_that_hangs_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """After startup_timeout the reload fails, with what the worker was doing, told once."""
     rig = Rig(1, startup_timeout=5).start()
     (old,) = rig.live()
 
@@ -133,6 +133,7 @@ def test_a_new_worker_that_hangs_changes_nothing() -> None:
 
     assert rig.kinds()[-1] == "reload_failed"
     assert "importing for ever" in getattr(rig.events[-1].error, "traceback", "")
+    assert caplog.text.count("importing for ever") == 1
     assert old.told == []
     assert new.told == ["stacks", "terminate"]
 

@@ -49,19 +49,19 @@ class Reload:
             if made_of is not None:
                 self._start(made_of)
             elif failure is not None:
-                self._fail(failure)
+                self._fail(failure, failure.traceback)
                 return True
             else:
                 return False
         for _, run in self._newcomers:
             if run.state not in COMING_UP:
-                self._fail(
-                    ReloadFailed(
-                        f"{run} of the new generation did not start: {run.ending()}",
-                        error=run.error,
-                        traceback=run.evidence(),
-                    )
+                failure = ReloadFailed(
+                    f"{run} of the new generation did not start: {run.ending()}",
+                    error=run.error,
+                    traceback=run.evidence(),
                 )
+                # The stacks of one that was late are in the log already.
+                self._fail(failure, run.traceback.rstrip())
                 return True
         if all(run.state is State.SERVING for _, run in self._newcomers):
             self._switch()
@@ -79,12 +79,12 @@ class Reload:
                 run = self._fleet.spawn(team, slot.worker_id, self._generation)
                 self._newcomers.append((slot, run))
 
-    def _fail(self, failure: ReloadFailed) -> None:
+    def _fail(self, failure: ReloadFailed, evidence: str) -> None:
         for _, run in self._newcomers:
             self._fleet.tell(run, Event.STOP)
         if self._generation is not None:
             self._fleet.lineage.give_up(self._generation)
-        report(self._fleet, failure)
+        report(self._fleet, failure, evidence)
 
     def _switch(self) -> None:
         fleet, generation = self._fleet, self._generation
@@ -124,9 +124,15 @@ def renewed(
     )
 
 
-def report(fleet: Fleet, failure: ReloadFailed) -> None:
-    """Tell that the old generation goes on, and why."""
+def report(fleet: Fleet, failure: ReloadFailed, evidence: str) -> None:
+    """Tell that the old generation goes on, and why.
+
+    Args:
+        fleet: the workers.
+        failure: what went wrong.
+        evidence: what the log is to have besides; may be empty.
+    """
     what = f"{failure.message.rstrip('.')}. {fleet.lineage.current} goes on serving."
-    text = "\n".join(filter(None, [what, failure.remedy, failure.traceback]))
+    text = "\n".join(filter(None, [what, failure.remedy, evidence]))
     _LOG.error("Reload failed: %s", text)
     fleet.announce("reload_failed", error=failure)

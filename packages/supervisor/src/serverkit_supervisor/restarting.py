@@ -62,7 +62,7 @@ class Restart:
         """Say whether the old generation is being ended, since there is what a new one needs."""
         made_of, self.failure = renewed(self._fleet, self.renewal, now)
         if self.failure is not None:
-            report(self._fleet, self.failure)
+            report(self._fleet, self.failure, self.failure.traceback)
         if made_of is None:
             return False
         self._generation = self._fleet.lineage.conceive(made_of)
