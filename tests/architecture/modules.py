@@ -284,6 +284,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "check_tls",
         "check",
         "main",
+        "entry",
     ),
     "serverkit": (),
 }

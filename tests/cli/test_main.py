@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from serverkit_cli import __version__
 from serverkit_cli import main as main_module
 from serverkit_cli.main import main
 from tests.cli.conftest import Run
@@ -23,6 +24,19 @@ def test_help_teaches(run: Run) -> None:
     assert result.exit_code == 0
     for text in ("serverkit hello:app", "Examples:", "serve ", "check ", "config ", "completion "):
         assert text in result.stdout
+
+
+def test_help_cuts_no_sentence_off(run: Run) -> None:
+    """On a terminal of 80 columns each command is described in a whole line."""
+    commands = run("--help").stdout.partition("Commands:")[2].partition("Examples:")[0]
+
+    assert "..." not in commands
+    assert len(commands.split("\n\n")[0].strip().splitlines()) == 5
+
+
+def test_the_version_is_told_by_both_flags(run: Run) -> None:
+    """The short flag of other programs works too."""
+    assert run("-V").stdout == run("--version").stdout == f"serverkit {__version__}\n"
 
 
 def test_help_of_serve_has_headings_and_examples(run: Run) -> None:
@@ -57,6 +71,8 @@ def test_help_of_serve_has_headings_and_examples(run: Run) -> None:
         (["confg", "show"], "There is no command 'confg'. Did you mean config?"),
         (["zzz"], "There is no command 'zzz'; an application is named module:attribute."),
         (["hello"], "There is no command 'hello'. To serve app of hello, write hello:app"),
+        (["help"], "There is no command 'help'. Write serverkit --help"),
+        (["version"], "There is no command 'version'. Write serverkit --version"),
         (["serve"], "No application is named; write one as module:attribute, such as hello:app"),
         (["serve", "a:b", "--app", "c:d"], "Two applications are named"),
         (["serve", "a:b", "c:d"], "Got unexpected extra argument (c:d)"),
@@ -88,8 +104,8 @@ def test_what_cannot_be_understood_ends_with_2(
         (["--worker-mode", "sync"], {}, "worker_mode must not be 'sync'"),
         (["--root-path", "api"], {}, "root_path must be empty, or start with a slash"),
         (["--bind", "nowhere"], {}, "bind: no port in 'nowhere'; write host:port"),
-        (["--config", "missing.toml"], {}, "missing.toml cannot be read: No such file"),
-        (["--env-file", "missing"], {}, "missing cannot be read: No such file"),
+        (["--config", "missing.toml"], {}, "There is no file missing.toml (set by --config)"),
+        (["--env-file", "missing"], {}, "There is no file missing (set by --env-file)"),
         ([], {"serverkit.toml": "port = 'x'"}, "serverkit.toml:1: port must be a whole number"),
         ([], {"serverkit.toml": "prot = 1"}, "serverkit.toml:1: prot is no setting; did you mean"),
         (["--port", "1", "--fd", "3"], {}, "--port has no effect beside --fd"),
@@ -166,6 +182,28 @@ def test_an_interrupt_is_no_traceback(
 
     assert ended.value.code == 130
     assert capsys.readouterr().err.strip() == "Interrupted."
+
+
+def test_an_interrupt_while_it_is_imported_is_no_traceback() -> None:
+    """Ctrl-C in the first moment, when the program is still being read, ends the same way."""
+    program = """
+import runpy, sys
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == "serverkit_cli.main":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+runpy.run_module("serverkit_cli", run_name="__main__")
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=BOUND_S,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stderr) == (130, "Interrupted.\n")
 
 
 def on_terminal(folder: Path, *arguments: str, **environ: str) -> str:

@@ -98,7 +98,8 @@ def test_leaves_the_folder_on_the_path(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("text", "remedy"),
     [
-        ("app", "Write module:attribute"),
+        ("app", "Write app:app, or how the application is called in it"),
+        ("shop.web", "Write shop.web:app, or how the application is called in it"),
         ("", "Write module:attribute"),
         (":app", "Write module:attribute"),
         ("one:", "Write module:attribute"),
@@ -131,14 +132,16 @@ def test_takes_a_name_apart() -> None:
         ("one:Held.ap", "'one.Held' has no attribute 'ap'", "Did you mean one:Held.app?"),
         ("one:qqqqq", "'one' has no attribute 'qqqqq'", "Did you mean one:app?"),
         ("one:make_twoo()", "no attribute 'make_twoo'", "Did you mean one:make_two()?"),
-        ("one:number", "it is a int, which cannot be called", "Write module:attribute"),
+        ("one.py:app", "no module 'one.py'", "Write one:app: the name to import, not the file."),
+        ("one:number", "an object of the type int cannot be called", "Write module:attribute"),
         ("one:make", "does not take scope, receive, send", "write one:make()"),
         ("one:Handler", "does not take scope, receive, send", "an instance of it: one:Handler()"),
         ("one:Asgi2", "ASGI 2", "guarantee_single_callable"),
         ("one:wsgi", "looks like a WSGI application", "a2wsgi"),
         ("one:needs()", "needs arguments", ""),
         ("one:app()", "needs arguments", "write one:app"),
-        ("one:number()", "which cannot be called", "write one:number"),
+        ("one:number()", "an object of the type int cannot be called", "write one:number"),
+        ("one:make_async", "does not take scope, receive, send", "Make it a plain function"),
         ("one:make_async()", "is async", "plain function"),
     ],
 )
@@ -201,5 +204,5 @@ def test_checks_an_object() -> None:
     async def app(scope: object, receive: object, send: object) -> None: ...
 
     check_app(app, "app")
-    with pytest.raises(AppImportError, match="is a str, which cannot be called"):
+    with pytest.raises(AppImportError, match="the type str cannot be called"):
         check_app("app", "this")

@@ -46,7 +46,7 @@ def test_tells_people_all_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
     gil = "on" if is_gil_enabled() else "off"
     for fact in (
         *("serverkit 1.2.3", "http://127.0.0.1:8000", "unix:/run/a.sock", "a:b", "uvloop loop"),
-        *("HTTP/1.1 (h11)", platform.python_version(), f"GIL {gil}", str(os.getpid())),
+        *("HTTP/1.1 (h11), WebSocket", platform.python_version(), f"GIL {gil}", str(os.getpid())),
     ):
         assert fact in text
 
@@ -74,7 +74,7 @@ def test_tells_programs_the_same_in_one_line(monkeypatch: pytest.MonkeyPatch) ->
         "worker_mode_reason": "",
         "worker_pids": [],
         "loop": "uvloop",
-        "protocols": ["HTTP/1.1 (h11)"],
+        "protocols": ["HTTP/1.1 (h11)", "WebSocket"],
         "app": "a:b",
     }
 

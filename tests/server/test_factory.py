@@ -19,11 +19,12 @@ from tests.server.served import (
 
 
 def test_refuses_an_access_log_that_cannot_be_opened(tmp_path: Path) -> None:
-    """A file that cannot be opened is named, with its setting."""
+    """A file that cannot be opened is named, with its setting and what to do."""
     config = config_of(access_log=True, access_log_file=str(tmp_path / "gone" / "log"))
     with pytest.raises(StartupError, match="cannot be opened") as caught:
         Server(config, App()).run()
     assert caught.value.setting == "access_log_file"
+    assert "a folder that is there" in caught.value.remedy
 
 
 def test_writes_the_access_log_to_a_file(tmp_path: Path) -> None:

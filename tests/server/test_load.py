@@ -198,7 +198,7 @@ def test_each_kind_of_value_is_read_from_a_file(tmp_path: Path) -> None:
         ("port = 1.5", "port must be a whole number, not 1.5"),
         ("host = 1", "host must be a string, not 1"),
         ('access_log = "yes"', "access_log must be true or false, not 'yes'"),
-        ('bind = "x"', "bind must be a list of strings, not 'x'"),
+        ('bind = "x"', "bind must be a list of strings, such as ['x'], not 'x'"),
         ("bind = [1]", "bind must be a list of strings, not [1]"),
         ('log_level = "loud"', "log_level must be one of info, warning, not 'loud'"),
         ("prot = 1", "prot is no setting; did you mean port?"),
@@ -207,6 +207,9 @@ def test_each_kind_of_value_is_read_from_a_file(tmp_path: Path) -> None:
             "keep-alive-timeout is no setting; did you mean keep_alive_time",
         ),
         ("zzz = 1", "zzz is no setting; `serverkit config schema` lists them all"),
+        ('app = "a:b"', "app is no setting; name the application on the command line"),
+        ("[serverkit]\nport = 1", "serverkit is no setting; settings stand in no table here"),
+        ("[tool.serverkit]\nport = 1", "tool is no setting; settings stand in no table here"),
         ('access_log_filter = "x"', "access_log_filter is no setting; did you mean access_log?"),
     ],
 )
@@ -235,6 +238,11 @@ def test_what_is_wrong_in_a_file_is_named_with_its_line(
             "SERVERKIT_KEEPALIVE_TIMEOUT",
             "1",
             "SERVERKIT_KEEPALIVE_TIMEOUT is no setting; did you mean SERVERKIT_KEEP_ALIVE_TIMEOUT?",
+        ),
+        (
+            "SERVERKIT_APP",
+            "a:b",
+            "SERVERKIT_APP is no setting; name the application on the command line",
         ),
         (
             "SERVERKIT_LOG_LEVEL",
@@ -361,7 +369,8 @@ def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path, option: str) -
     """A file that was asked for and is not there is never skipped."""
     error = refusal(tmp_path, None, None, **{option: "missing"})
 
-    assert error == f"{tmp_path / 'missing'} cannot be read: No such file or directory"
+    by = {"config_file": "--config", "env_file": "--env-file"}[option]
+    assert error == f"There is no file {tmp_path / 'missing'} (set by {by})"
 
 
 def test_what_kubernetes_says_of_a_service_is_no_setting(tmp_path: Path) -> None:

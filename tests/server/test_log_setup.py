@@ -178,20 +178,15 @@ def test_applies_a_mapping() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [
-        ("gone.json", None, "No such file"),
-        ("gone.ini", None, "there is no file"),
         ("bad.json", "{", "Expecting"),
         ("bad.toml", "=", "Invalid"),
         ("wrong.json", '{"handlers": {"own": {"class": "no.such"}}}', "no"),
     ],
 )
-def test_says_what_is_wrong_with_a_file(
-    tmp_path: Path, name: str, text: str | None, reason: str
-) -> None:
+def test_says_what_is_wrong_with_a_file(tmp_path: Path, name: str, text: str, reason: str) -> None:
     """A file that cannot be read or applied is named, with the reason."""
     path = tmp_path / name
-    if text is not None:
-        path.write_text(text, "utf-8")
+    path.write_text(text, "utf-8")
     with (
         pytest.raises(LogSetupError, match="cannot be used") as caught,
         configured_logging(ServerConfig(log_config=str(path))),
@@ -200,6 +195,19 @@ def test_says_what_is_wrong_with_a_file(
     assert str(path) in caught.value.message
     assert reason in caught.value.message
     assert caught.value.setting == "log_config"
+
+
+@pytest.mark.parametrize("name", ["log.toml", "log.json", "log.yaml", "log.ini"])
+def test_a_file_that_is_not_there(tmp_path: Path, name: str) -> None:
+    """Whatever its form, a missing file is called missing, and the way without one is told."""
+    path = tmp_path / name
+    with (
+        pytest.raises(LogSetupError) as caught,
+        configured_logging(ServerConfig(log_config=str(path))),
+    ):
+        pass
+    assert caught.value.message == f"There is no file {path}."
+    assert "none to leave logging alone" in caught.value.remedy
 
 
 def test_reads_yaml_where_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

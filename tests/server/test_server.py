@@ -218,7 +218,7 @@ def test_refuses_what_is_no_application() -> None:
     """A bad name, a bad object and a kind that is not there yet are told before anything opens."""
     with pytest.raises(AppImportError, match="no module 'nowhere_at_all'"):
         Server(config_of(), "nowhere_at_all:app").run()
-    with pytest.raises(AppImportError, match="is a int, which cannot be called"):
+    with pytest.raises(AppImportError, match="the type int cannot be called"):
         Server(config_of(), 5).run()  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="sync_app cannot be used"):
         Server(config_of(), App(), sync_app=object())

@@ -103,11 +103,12 @@ def test_a_pid_file_that_cannot_be_taken_over(
 
 
 def test_a_pid_file_that_cannot_be_written(tmp_path: Path) -> None:
-    """At an ordinary start it is an error that names the setting."""
+    """At an ordinary start it is an error that names the setting, and what to do."""
     path = tmp_path / "nowhere" / "pid"
     with pytest.raises(StartupError, match="cannot be written") as caught:
         Service(config_of(pid_file=str(path)), FakeServed()).__enter__()
     assert caught.value.setting == "pid_file"
+    assert "a folder that is there" in caught.value.remedy
 
 
 def test_systemd_hears_of_everything(manager: socket.socket) -> None:

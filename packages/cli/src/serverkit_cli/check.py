@@ -23,6 +23,7 @@ type Settings = Loaded[ServerConfig]
 @click.command(
     "check",
     cls=HeadedCommand,
+    short_help="Check settings and application, serve nothing.",
     params=[*app_parameters(), *setting_options()],
     epilog=examples(
         ("serverkit check hello:app", ""),

@@ -12,6 +12,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 @click.command(
     "completion",
+    short_help="Print the completion script of a shell.",
     epilog=examples(
         ('eval "$(serverkit completion bash)"', "in ~/.bashrc"),
         ('eval "$(serverkit completion zsh)"', "in ~/.zshrc"),

@@ -25,7 +25,12 @@ _OURS = (
 )
 
 
-@click.command("info", cls=HeadedCommand, params=[format_option("text", "json")])
+@click.command(
+    "info",
+    cls=HeadedCommand,
+    params=[format_option("text", "json")],
+    short_help="Show versions, GIL, CPUs, event loops.",
+)
 def info(output_format: str | None) -> None:
     """Show versions, the state of the GIL, CPUs and workers, event loops and parsers."""
     facts = gather()

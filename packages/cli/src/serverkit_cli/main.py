@@ -75,7 +75,9 @@ class ServingGroup(click.Group):
         ("serverkit serve --help", "see all options"),
     ),
 )
-@click.version_option(__version__, prog_name="serverkit", message="%(prog)s %(version)s")
+@click.version_option(
+    __version__, "-V", "--version", prog_name="serverkit", message="%(prog)s %(version)s"
+)
 def cli() -> None:
     """Serve a Python web application.
 
@@ -117,6 +119,8 @@ def _wants_color() -> bool | None:
 
 
 def _unknown(word: str, commands: list[str]) -> str:
+    if word in ("help", "version"):
+        return f"There is no command {word!r}. Write serverkit --{word}"
     close = difflib.get_close_matches(word, commands, 1)
     if close:
         return f"There is no command {word!r}. Did you mean {close[0]}?"

@@ -20,6 +20,7 @@ from serverkit_server.errors import AppImportError
 from serverkit_worker.asgi import ASGIApp
 
 _FORM = "Write module:attribute, such as package.module:app, or module:function() for a factory."
+_PLAIN = "Make it a plain function; what must be awaited belongs in the lifespan."
 _IMPORT_SYSTEM = ("<frozen importlib", str(Path(importlib.__file__).parent))
 
 
@@ -46,6 +47,8 @@ def parse_app_name(text: str) -> AppName:
     path = module.removesuffix(".py").replace("/", ".").strip(".")
     if module != path and _is_dotted_name(path):
         remedy = f"Write {path}:{attribute or 'app'}: the name to import, not the file."
+    elif not colon and _is_dotted_name(module):
+        remedy = f"Write {module}:app, or how the application is called in it."
     else:
         remedy = _FORM
     if not colon or not _is_dotted_name(module) or not _is_dotted_name(attribute):
@@ -89,7 +92,7 @@ def check_app(app: object, name: str) -> None:
     is_class = isinstance(app, type)
     if not callable(app):
         raise AppImportError(
-            f"{name} is no application: it is a {type(app).__name__}, which cannot be called.",
+            f"{name} is no application: {_uncallable(app)}.",
             remedy=_FORM,
         )
     if _takes(app, 3) is not False:
@@ -97,6 +100,8 @@ def check_app(app: object, name: str) -> None:
     message, remedy = f"{name} is no ASGI application: it does not take scope, receive, send.", ""
     if _takes(app, 0) and is_class:
         remedy = f"It is a class. Give an instance of it: {name}()"
+    elif _takes(app, 0) and inspect.iscoroutinefunction(app):
+        remedy = f"It takes nothing, as a factory does, but is async. {_PLAIN}"
     elif _takes(app, 0):
         remedy = f"It takes nothing, as a factory does. If it makes the application, write {name}()"
     elif _takes(app, 1):
@@ -146,6 +151,10 @@ def _is_not_of_app(frame: FrameType, own_file: str) -> bool:
     return file == own_file or file.startswith(_IMPORT_SYSTEM)
 
 
+def _uncallable(found: object) -> str:
+    return f"an object of the type {type(found).__name__} cannot be called"
+
+
 def _is_dotted_name(text: str) -> bool:
     return all(part.isidentifier() for part in text.split("."))
 
@@ -168,7 +177,9 @@ def _not_found(name: AppName, missing: str, folder: Path) -> AppImportError:
     known = [each.name for each in pkgutil.iter_modules(places or [])]
     close = difflib.get_close_matches(last, known, n=1)
     remedy = "Install it, or name the folder it is in as app_dir."
-    if close:
+    if parent and last == "py" and name.module == missing:
+        remedy = f"Write {name._replace(module=parent)}: the name to import, not the file."
+    elif close:
         guess = ".".join(filter(None, [parent, close[0]])) + name.module.removeprefix(missing)
         remedy = f"Did you mean {name._replace(module=guess)}?"
     return AppImportError(
@@ -211,8 +222,7 @@ def _has_vars(owner: object) -> bool:
 def _call_factory(factory: object, name: AppName) -> object:
     if not callable(factory):
         raise AppImportError(
-            f"{name} is no factory: {name.attribute} is a {type(factory).__name__}, which cannot "
-            "be called.",
+            f"{name} is no factory: {_uncallable(factory)}.",
             remedy=f"If it is the application itself, write {name._replace(is_factory=False)}",
         )
     if _takes(factory, 0) is False:
@@ -228,7 +238,7 @@ def _call_factory(factory: object, name: AppName) -> object:
         made.close()
         raise AppImportError(
             f"The factory {name} is async.",
-            remedy="Make it a plain function; what must be awaited belongs in the lifespan.",
+            remedy=_PLAIN,
         )
     return made
 

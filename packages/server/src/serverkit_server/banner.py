@@ -111,7 +111,7 @@ def startup_facts(
         "worker_mode_reason": plan.reason,
         "worker_pids": list(worker_pids),
         "loop": loop,
-        "protocols": [f"HTTP/1.1 ({config.http1})"],
+        "protocols": [f"HTTP/1.1 ({config.http1})", *["WebSocket"] * config.websocket],
         "app": app,
     }
 

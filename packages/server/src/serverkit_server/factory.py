@@ -127,4 +127,5 @@ def _open_output(path: str | None) -> LogOutput:
         raise StartupError(
             f"The access log {path} cannot be opened: {error.strerror}.",
             setting="access_log_file",
+            remedy="Name a file in a folder that is there, and where this user may write.",
         ) from error

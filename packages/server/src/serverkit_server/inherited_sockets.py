@@ -142,7 +142,7 @@ class InheritedSockets:
             remedy = "The name is FileDescriptorName= of the socket unit, or else that of the unit."
         else:
             message = "systemd has passed no sockets on."
-            remedy = "Start the server by the socket unit, whose service unit it is."
+            remedy = "Let systemd start it: a socket unit (ListenStream=) beside the service unit."
         return BindError(message, setting="bind", remedy=remedy)
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Literal
 
 from serverkit_server.setting_files import (
+    PROJECT_FILE,
+    PROJECT_TABLE,
     ConfigError,
     SettingFile,
     find_config_file,
@@ -26,6 +28,7 @@ from serverkit_server.setting_types import SettingType, setting_types
 from serverkit_supervisor.inheritance import UPGRADE_VARIABLE
 
 PREFIX = "SERVERKIT_"
+_TABLES = ("serverkit", "tool")  # under which people may look for settings in serverkit.toml
 CONFIG_VARIABLE = PREFIX + "CONFIG"
 ENV_FILE_VARIABLE = PREFIX + "ENV_FILE"
 
@@ -98,11 +101,13 @@ def load[C](
     Threads: the one that owns `environ`.
     """
     takes = setting_types(config_class)
-    env_file = env_file or environ.get(ENV_FILE_VARIABLE)
-    places = _load_env_file(Path(directory, env_file), environ) if env_file else {}
-    config_file = config_file or environ.get(CONFIG_VARIABLE)
-    if config_file:
-        found: SettingFile | None = read_config_file(Path(directory, config_file))
+    by = name_argument("env_file") if env_file else ENV_FILE_VARIABLE
+    env_path = _named_file(env_file or environ.get(ENV_FILE_VARIABLE), directory, by)
+    places = _load_env_file(env_path, environ) if env_path else {}
+    by = name_argument("config") if config_file else CONFIG_VARIABLE
+    config_path = _named_file(config_file or environ.get(CONFIG_VARIABLE), directory, by)
+    if config_path:
+        found: SettingFile | None = read_config_file(config_path)
     else:
         found = find_config_file(Path(directory))
     of_arguments = dict(_from_arguments(arguments or {}, takes, name_argument))
@@ -120,6 +125,15 @@ def load[C](
 def variable_of(name: str) -> str:
     """Name the environment variable of a setting."""
     return PREFIX + name.upper()
+
+
+def _named_file(
+    named: str | os.PathLike[str] | None, directory: str | os.PathLike[str], by: str
+) -> Path | None:
+    path = Path(directory, named) if named else None
+    if path and not path.exists():
+        raise ConfigError(f"There is no file {path} (set by {by})")
+    return path
 
 
 type _Values = dict[str, tuple[object, Source]]
@@ -204,6 +218,10 @@ def _unknown(name: str, known: Iterable[str], source: Source) -> ConfigError:
     like = name.upper() if source.layer == "environment" else name.lower().replace("-", "_")
     close = difflib.get_close_matches(like, known, 1)
     remedy = f"did you mean {close[0]}?" if close else "`serverkit config schema` lists them all"
+    if like.removeprefix(PREFIX).lower() == "app" and source.layer != "argument":
+        remedy = "name the application on the command line"
+    elif source.layer == "file" and name in _TABLES:
+        remedy = f"settings stand in no table here, and in [{PROJECT_TABLE}] of {PROJECT_FILE}"
     if source.layer == "file":
         return ConfigError(f"{source.place}: {name} is no setting; {remedy}")
     return ConfigError(f"{source.place or name} is no setting; {remedy}")

@@ -151,6 +151,12 @@ def _apply(given: str | Mapping[str, object]) -> None:
 
 
 def _apply_file(path: Path) -> None:
+    if not path.exists():
+        raise LogSetupError(
+            f"There is no file {path}.",
+            setting="log_config",
+            remedy="Name a file for logging.config, or none to leave logging alone.",
+        )
     match path.suffix:
         case ".json":
             _apply_mapping(json.loads(path.read_text("utf-8")))
@@ -159,8 +165,6 @@ def _apply_file(path: Path) -> None:
         case ".yaml" | ".yml":
             _apply_mapping(_read_yaml(path))
         case _:
-            if not path.is_file():
-                raise FileNotFoundError(f"there is no file {path}")
             logging.config.fileConfig(path, disable_existing_loggers=False, encoding="utf-8")
 
 

@@ -201,7 +201,11 @@ class Service:
         try:
             self._pid_file.write(successor_of=successor_of)
         except PidFileError as error:
-            remedy = "Stop it first, or choose another path." if error.holder else ""
+            remedy = (
+                "Stop it first, or choose another path."
+                if error.holder
+                else "Name a file in a folder that is there, and where this user may write."
+            )
             raise StartupError(
                 f"{error.message[:1].upper()}{error.message[1:]}.",
                 setting="pid_file",

@@ -104,7 +104,10 @@ class SettingType:
         raise self._refusal(value)
 
     def _refusal(self, value: object) -> ValueError:
-        return ValueError(f"must be {self}" + ("" if self.secret else f", not {value!r}"))
+        if self.secret:
+            return ValueError(f"must be {self}")
+        such = f", such as {[value]}" if "list" in self.kinds and isinstance(value, str) else ""
+        return ValueError(f"must be {self}{such}, not {value!r}")
 
     def _read(self, text: str, kind: Kind) -> object:
         return int(text, self.base) if kind == "integer" else _READERS[kind](text)
