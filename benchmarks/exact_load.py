@@ -102,7 +102,7 @@ class ExactLoad:
         """The longest time that any client was without an answer that was due, in seconds."""
         return max(tally.longest_stall_ns for tally in self.tallies.values()) / 1e9
 
-    def wait_for_answers(self, each: int = 1, *, within_s: float = 20.0) -> None:
+    def wait_for_answers(self, each: int = 1, *, within_s: float = 60.0) -> None:
         """Return when every client has had that many more answers.
 
         Raises:

@@ -133,8 +133,8 @@ def test_it_serves_until_a_signal(folder: Path, command: list[str], number: sign
         ["serve", "--app", "hello:app"],
         [
             *("hello:app", "--host", "127.0.0.1", "--no-access-log", "--log-level", "warning"),
-            *("--loop", "auto", "--http1", "h11", "--header-timeout", "2"),
-            *("--request-timeout", "2", "--keep-alive-timeout", "1", "--write-timeout", "2"),
+            *("--loop", "auto", "--http1", "h11", "--header-timeout", "20"),
+            *("--request-timeout", "20", "--keep-alive-timeout", "9", "--write-timeout", "20"),
             *("--max-request-size", "1000000", "--shutdown-timeout", "5"),
         ],
     ],

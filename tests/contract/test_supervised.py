@@ -52,8 +52,8 @@ def test_clients_without_a_pause_are_served_through_changes(mode: Mode, name: st
         try:
             served.supervisor.graceful_reload()
             served.wait_for("reloaded")
-            served.supervisor.add_worker()
             started = served.count("worker_started")
+            served.supervisor.add_worker()
             served.wait_for("worker_started", started + 1)
             served.supervisor.remove_worker()
             served.supervisor.restart_workers()

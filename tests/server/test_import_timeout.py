@@ -23,7 +23,7 @@ def hang():
     {hang}
 
 try:
-    with bounded_import(0.1):
+    with bounded_import({bound_s}):
         hang()
 except AppImportError as error:
     print(error.setting)
@@ -34,10 +34,10 @@ assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 """
 
 
-def outcome(hang: str) -> list[str]:
+def outcome(hang: str, *, bound_s: float = 0.1) -> list[str]:
     """Run code under a bound in a process of its own, and give what it printed."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT.format(hang=hang)],
+        [sys.executable, "-W", "error", "-c", SCRIPT.format(hang=hang, bound_s=bound_s)],
         capture_output=True,
         text=True,
         check=True,
@@ -72,7 +72,7 @@ def test_ends_what_takes_too_long(hang: str) -> None:
 @pytest.mark.slow
 def test_leaves_what_is_in_time_alone() -> None:
     """An import that ends in time is not disturbed, and leaves no timer behind."""
-    assert outcome("print('imported')") == ["imported"]
+    assert outcome("print('imported')", bound_s=BOUND_S) == ["imported"]
 
 
 @needs_timers

@@ -170,7 +170,7 @@ def zombies():
     return found
 
 reading, writing = os.pipe()
-with Reaper(patience_s=0.2) as reaper, supervised(Target(), reap=reaper.wake):
+with Reaper(patience_s=2) as reaper, supervised(Target(), reap=reaper.wake):
     line = f"(sh -c 'echo orphan >&{writing}' &)"
     done = subprocess.run(["sh", "-c", line + "; exit 5"], pass_fds=[writing])
     assert done.returncode == 5

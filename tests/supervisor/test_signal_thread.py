@@ -18,16 +18,20 @@ ELSEWHERE = """
 import signal, sys, threading, time
 from serverkit_supervisor.signals import supervised
 
+drains = threading.Event()
+
 class Target:
     def shutdown(self):
         print("drains", flush=True)
+        drains.set()
     def kill_all(self): pass
     graceful_reload = add_worker = remove_worker = reopen_logs = kill_all
 
 def send():
-    for number in (signal.SIGINT, signal.SIGTERM):
-        time.sleep(0.2)
-        signal.pthread_kill(threading.get_ident(), number)
+    time.sleep(0.2)  # until the main thread waits
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+    drains.wait(600)
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
     time.sleep(600)
 
 with supervised(Target()):

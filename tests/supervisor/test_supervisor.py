@@ -353,8 +353,12 @@ def test_nothing_is_left_over(mode: Mode) -> None:
     live()
     before = (descriptors(), threading.active_count())
     live()
+    for thread in threading.enumerate():  # Some have said their last word, and are about to end.
+        if thread.name.startswith(("serverkit-stop-", "serverkit-retire-")):
+            thread.join(BOUND_S)
 
-    assert (descriptors(), threading.active_count()) == before
+    assert descriptors() <= before[0]
+    assert threading.active_count() <= before[1]
     assert not any(is_alive(pid) for pid in pids)
 
 
