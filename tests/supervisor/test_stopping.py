@@ -8,6 +8,7 @@ from serverkit_supervisor.errors import StartupFailed, Unstopped
 from serverkit_supervisor.generation import Generation
 from serverkit_supervisor.group import WorkerGroup
 from serverkit_supervisor.orders import Order, Question
+from serverkit_supervisor.stopping import SWEEP_S
 from tests.supervisor.rig import BOUND_S, Rig, no_worker
 
 POOL = WorkerGroup(name="pool", factory=no_worker, worker_count=2)
@@ -174,7 +175,7 @@ def test_orders_come_too_late(order: Order) -> None:
 
 
 @pytest.mark.parametrize("first", [Order.SHUTDOWN, Order.ABORT])
-def test_an_abort_waits_for_nobody(first: Order) -> None:
+def test_an_abort_waits_for_no_worker(first: Order) -> None:
     """All are killed, of all groups at once, also when an orderly end is under way."""
     rig = Rig(1, groups=(LAST,)).start()
     rig.distributor.may_stop.clear()
@@ -184,9 +185,24 @@ def test_an_abort_waits_for_nobody(first: Order) -> None:
     assert [runner.told for runner in rig.runners] == [["kill"], ["kill"]]
     for runner in rig.live():
         runner.killed()
-    rig.settle()
     rig.distributor.may_stop.set()
-    assert rig.engine.is_over
+    rig.wait_for(lambda: rig.engine.is_over)
+
+
+def test_an_abort_waits_a_moment_for_the_distributor() -> None:
+    """It ends by itself; where it does not, that is no reason to stay."""
+    rig = Rig(1).start()
+    rig.distributor.may_stop.clear()
+    rig.order(Order.ABORT)
+    rig.runners[0].killed()
+
+    was_over = []
+    for seconds in (2 * SWEEP_S - 0.5, 0.5):
+        rig.pass_time(seconds)
+        was_over.append(rig.engine.is_over)
+
+    rig.distributor.may_stop.set()
+    assert was_over == [False, True]
 
 
 def test_an_abort_leaves_threads_behind() -> None:
