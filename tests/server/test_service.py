@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from serverkit_server.errors import StartupError
+from serverkit_server.errors import BindError, StartupError
 from serverkit_server.service import Service
 from serverkit_supervisor import SupervisorEvent
 from serverkit_supervisor.inheritance import UPGRADE_VARIABLE
@@ -109,6 +109,30 @@ def test_a_pid_file_that_cannot_be_written(tmp_path: Path) -> None:
         Service(config_of(pid_file=str(path)), FakeServed()).__enter__()
     assert caught.value.setting == "pid_file"
     assert "a folder that is there" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("settings", "at_fault"),
+    [
+        ({"uds": "nowhere/socket"}, "uds"),
+        ({"fd": 9999}, "fd"),
+        ({"bind": ("unix:nowhere/socket",)}, "bind"),
+        ({"bind": ("fd://9999",)}, "bind"),
+        ({"bind": ("host.invalid:0",)}, "bind"),
+        ({"bind": ("127.0.0.1:0",), "fd": 9999}, "fd"),
+        ({"ssl_certfile": "cert.pem", "redirect_bind": ("unix:nowhere/a",)}, "redirect_bind"),
+    ],
+)
+def test_an_address_that_cannot_be_used_names_its_setting(
+    settings: dict[str, object], at_fault: str
+) -> None:
+    """The one that it was given by."""
+    with (
+        Service(config_of(**settings), FakeServed()) as service,
+        pytest.raises(BindError) as caught,
+    ):
+        service.open_listeners()
+    assert caught.value.setting == at_fault
 
 
 def test_systemd_hears_of_everything(manager: socket.socket) -> None:

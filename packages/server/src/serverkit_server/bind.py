@@ -13,7 +13,7 @@ import errno
 import itertools
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from serverkit_server.address import (
     Address,
@@ -69,8 +69,9 @@ def open_listeners(
         for address in dict.fromkeys(addresses):
             opening.open(address)
         count = len(opening.listeners.sockets)
-        for address in redirects:
-            opening.open(address)
+        with _set_by("redirect_bind"):
+            for address in redirects:
+                opening.open(address)
         opening.listeners.redirect_from(count)
     except BaseException:
         opening.close()
@@ -78,6 +79,16 @@ def open_listeners(
     finally:
         inherited.close_rest()
     return opening.listeners
+
+
+@contextlib.contextmanager
+def _set_by(setting: str) -> Iterator[None]:
+    """Let errors name the setting that the addresses come from."""
+    try:
+        yield
+    except BindError as error:
+        error.setting = setting
+        raise
 
 
 class _Opening:

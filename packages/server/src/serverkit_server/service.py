@@ -22,7 +22,7 @@ from typing import Final, Protocol, Self
 from serverkit_server.address import Address, SystemdSocket
 from serverkit_server.bind import open_listeners
 from serverkit_server.config import ServerConfig
-from serverkit_server.errors import StartupError
+from serverkit_server.errors import BindError, StartupError
 from serverkit_server.inherited_sockets import InheritedSockets
 from serverkit_server.listeners import Listeners
 from serverkit_supervisor import SupervisorEvent
@@ -117,14 +117,19 @@ class Service:
             BindError: an address cannot be listened on.
         """
         config = self._config
-        self._listeners = open_listeners(
-            self._addresses(),
-            backlog=config.backlog,
-            unix_mode=config.uds_permissions,
-            inherited=self._inherited,
-            redirects=config.redirect_addresses(),
-            scheme="https" if config.has_tls else "http",
-        )
+        try:
+            self._listeners = open_listeners(
+                self._addresses(),
+                backlog=config.backlog,
+                unix_mode=config.uds_permissions,
+                inherited=self._inherited,
+                redirects=config.redirect_addresses(),
+                scheme="https" if config.has_tls else "http",
+            )
+        except BindError as error:
+            if error.setting in _instead_of_bind(config):
+                error.setting = "bind"
+            raise
         return self._listeners
 
     @contextlib.contextmanager
@@ -236,3 +241,11 @@ class Service:
         self._served.ask_alive(self._notifier.watchdog)
         while not self._is_gone.wait(interval_s):
             self._served.ask_alive(self._notifier.watchdog)
+
+
+def _instead_of_bind(config: ServerConfig) -> list[str]:
+    """Name the settings that could say where to listen, where `bind` does it in their place."""
+    if not config.bind:
+        return []
+    unsaid = [name for name in ("uds", "fd") if getattr(config, name) is None]
+    return ["host", "port", *unsaid]
