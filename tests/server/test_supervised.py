@@ -297,6 +297,12 @@ def test_tells_what_a_supervisor_could_not_mend(
     assert found.exit_code == 1
 
 
+def test_names_the_setting_of_what_did_not_stop() -> None:
+    """Who reads that something was left behind finds out what bounds it."""
+    found = as_server_error(Unstopped("not stopped: worker 1", "Wait.", names=["worker 1"]))
+    assert (found.setting, found.remedy) == ("shutdown_timeout", "Wait.")
+
+
 def test_shows_the_traceback_of_an_error_only() -> None:
     """What a late worker did is in the log already; what a failing one raised is shown."""
     raised = StartupFailed("it raised", error=OSError(), traceback="Traceback of it")

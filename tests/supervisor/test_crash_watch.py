@@ -246,7 +246,10 @@ def test_the_stacks_of_a_hung_worker_are_logged(caplog: pytest.LogCaptureFixture
     rig.runners[0].say_stacks("waiting for a lock")
     rig.settle()
 
-    assert "it gave no sign of life for 60 s. Its threads:\nwaiting for a lock" in caplog.text
+    assert (
+        "it gave no sign of life for 60 s (worker_timeout). Its threads:\nwaiting for"
+        in caplog.text
+    )
 
 
 def test_a_worker_that_never_speaks_of_its_life_is_not_watched() -> None:

@@ -107,7 +107,7 @@ def test_a_worker_that_hangs_is_replaced(mode: Mode, caplog: pytest.LogCaptureFi
             served.wait_for("worker_started", 2)
             second = served.ask()
 
-    assert "gave no sign of life for 5 s. Its threads:" in caplog.text
+    assert "gave no sign of life for 5 s (worker_timeout). Its threads:" in caplog.text
     assert "in hang" in caplog.text
     if mode == "process":
         assert second.pid != first.pid
@@ -146,7 +146,7 @@ def test_a_worker_that_hangs_at_the_start_ends_it(mode: Mode, tmp_path: Path) ->
     served.listener.close()
 
     assert isinstance(served.outcome, StartupFailed)
-    assert f"not ready within {timeout} s" in str(served.outcome)
+    assert f"not ready within {timeout} s (startup_timeout)" in str(served.outcome)
     assert "hang_in_import" in served.outcome.traceback
 
 

@@ -11,6 +11,7 @@ from serverkit_supervisor import (
     StartupFailed,
     SupervisorError,
     SupervisorEvent,
+    Unstopped,
 )
 
 
@@ -25,6 +26,10 @@ def as_server_error(error: SupervisorError) -> ServerError:
             return StartupError(_sentence(error.message), remedy=error.remedy, details=details)
         case RestartLimitReached():
             return WorkerRestartLimitError(_sentence(error.message), remedy=error.remedy)
+        case Unstopped():
+            return ShutdownError(
+                _sentence(error.message), setting="shutdown_timeout", remedy=error.remedy
+            )
         case _:
             return ShutdownError(_sentence(error.message), remedy=error.remedy)
 

@@ -35,6 +35,9 @@ from serverkit_supervisor.stopping import Stopping
 
 _LOG = logging.getLogger("serverkit.supervisor")
 _ENDS = {Order.SHUTDOWN, Order.HAND_OVER, Order.ABORT}
+_UNSTOPPED_REMEDY = (
+    "A thread cannot be ended by force; it ends with the process. The log shows where it was."
+)
 _CHANGES = {Order.RELOAD, Order.RESTART}
 
 
@@ -119,7 +122,7 @@ class Engine:
         if names:
             raise Unstopped(
                 f"not stopped in time: {', '.join(names)}",
-                "A thread cannot be ended by force; it ends with the process.",
+                _UNSTOPPED_REMEDY,
                 names=names,
             )
 
@@ -169,6 +172,7 @@ class Engine:
             names = [str(run) for run in self._fleet.left_behind()]
             failure = Unstopped(
                 f"no new worker can be started, since old ones do not end: {', '.join(names)}",
+                _UNSTOPPED_REMEDY,
                 names=names,
             )
             self._stop(now, failure)

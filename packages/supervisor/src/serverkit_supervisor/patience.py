@@ -45,14 +45,14 @@ class Patience:
         return self._bounds_s.get(state)
 
     def lateness(self, state: State) -> str:
-        """Say what a run is late with, as the rest of a sentence about it.
+        """Say what a run is late with, and which setting bounds it, as the rest of a sentence.
 
         Args:
             state: the one that has lasted too long.
         """
         match state:
             case State.STARTING:
-                return f"it was not ready within {self._bounds_s[state]:g} s"
+                return f"it was not ready within {self._bounds_s[state]:g} s (startup_timeout)"
             case State.SERVING:
-                return f"it gave no sign of life for {self.worker_timeout_s:g} s"
-        return f"it did not stop within {self._bounds_s[State.STOPPING]:g} s"
+                return f"it gave no sign of life for {self.worker_timeout_s:g} s (worker_timeout)"
+        return f"it did not stop within {self._bounds_s[State.STOPPING]:g} s (shutdown_timeout)"
