@@ -225,14 +225,15 @@ def on_terminal(folder: Path, *arguments: str, **environ: str) -> str:
 
 
 def test_a_terminal_gets_text_in_colour(folder: Path) -> None:
-    """People get text where programs get JSON, with colours unless NO_COLOR is set."""
-    coloured = on_terminal(folder, "info")
-    plain = on_terminal(folder, "info", NO_COLOR="1")
+    """People get text where programs get JSON, in colour unless NO_COLOR or a dumb terminal."""
+    coloured = on_terminal(folder, "info", TERM="xterm")
+    plain = on_terminal(folder, "info", TERM="xterm", NO_COLOR="1")
+    dumb = on_terminal(folder, "info", TERM="dumb")
 
     assert "\x1b[1mpackages" in coloured
     assert "  serverkit-cli " in coloured
     assert plain.startswith("packages")
-    assert "\x1b" not in plain
+    assert "\x1b" not in plain + dumb
 
 
 def test_it_runs_as_a_module(tmp_path: Path) -> None:

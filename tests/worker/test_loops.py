@@ -65,7 +65,7 @@ def test_auto_does_without_uvloop() -> None:
 @pytest.mark.usefixtures("without_uvloop")
 def test_a_missing_uvloop_is_told_how_to_be_installed() -> None:
     """The message has the command."""
-    with pytest.raises(ImportError, match=r"pip install serverkit-worker\[uvloop\]") as caught:
+    with pytest.raises(ImportError, match=r"pip install uvloop") as caught:
         new_event_loop("uvloop")
 
     assert caught.value.name == "uvloop"

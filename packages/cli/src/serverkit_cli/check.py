@@ -108,7 +108,7 @@ def _verify_loop(config: ServerConfig, source: Source) -> str:
     found = importlib.util.find_spec("uvloop") is not None
     if config.loop == "uvloop" and not found:
         raise Failure(
-            f"uvloop is not installed (set by {source}). pip install 'serverkit[uvloop]', or use "
+            f"uvloop is not installed (set by {source}). pip install uvloop, or use "
             "--loop auto, which does without where it must."
         )
     return "uvloop" if found and config.loop != "asyncio" else "asyncio"

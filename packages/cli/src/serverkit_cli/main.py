@@ -115,7 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _wants_color() -> bool | None:
     if os.environ.get("NO_COLOR"):
         return False
-    return True if os.environ.get("FORCE_COLOR") else None
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return False if os.environ.get("TERM") == "dumb" else None
 
 
 def _unknown(word: str, commands: list[str]) -> str:

@@ -26,7 +26,7 @@ def new_event_loop(loop: str) -> asyncio.AbstractEventLoop:
             if loop == "uvloop":
                 raise ImportError(
                     'loop="uvloop" needs uvloop, which cannot be imported; '
-                    "pip install serverkit-worker[uvloop], or leave loop at asyncio",
+                    "pip install uvloop, or leave loop at asyncio",
                     name="uvloop",
                 ) from error
         else:
