@@ -14,8 +14,7 @@ from serverkit_supervisor.fleet import Fleet
 from serverkit_supervisor.generation import Generation, GenerationLife
 from serverkit_supervisor.handle import Run, Slot
 from serverkit_supervisor.ordered_end import OrderedEnd
-from serverkit_supervisor.portable_errors import summary_of
-from serverkit_supervisor.renewal import Renewal
+from serverkit_supervisor.renewal import Renewal, renewed, report_failure
 from serverkit_supervisor.states import COMING_UP, Event, State
 
 _LOG = logging.getLogger("serverkit.supervisor")
@@ -84,7 +83,7 @@ class Reload:
             self._fleet.tell(run, Event.STOP)
         if self._generation is not None:
             self._fleet.lineage.give_up(self._generation)
-        report(self._fleet, failure, evidence)
+        report_failure(self._fleet, failure, evidence)
 
     def _switch(self) -> None:
         fleet, generation = self._fleet, self._generation
@@ -101,38 +100,3 @@ class Reload:
         _LOG.info("%s serves; %s finishes what it has", generation, old)
         fleet.announce("reloaded")
         fleet.announce("draining")
-
-
-def renewed(
-    fleet: Fleet, renewal: Renewal | None, now: float
-) -> tuple[Generation | None, ReloadFailed | None]:
-    """Give what the new generation is made of, or why there is none; neither: not yet."""
-    if renewal is None:
-        return fleet.lineage.current.made_of, None
-    outcome = renewal.check(now)
-    if outcome is None:
-        return None, None
-    if outcome.generation is not None:
-        return outcome.generation, None
-    if isinstance(outcome.error, ReloadFailed):  # says it in words of its own
-        return None, outcome.error
-    short = summary_of(outcome.error) if outcome.error is not None else "nobody knows why"
-    return None, ReloadFailed(
-        f"the new generation could not be made: {short}",
-        error=outcome.error,
-        traceback=outcome.traceback.rstrip(),
-    )
-
-
-def report(fleet: Fleet, failure: ReloadFailed, evidence: str) -> None:
-    """Tell that the old generation goes on, and why.
-
-    Args:
-        fleet: the workers.
-        failure: what went wrong.
-        evidence: what the log is to have besides; may be empty.
-    """
-    what = f"{failure.message.rstrip('.')}. {fleet.lineage.current} goes on serving."
-    text = "\n".join(filter(None, [what, failure.remedy, evidence]))
-    _LOG.error("Reload failed: %s", text)
-    fleet.announce("reload_failed", error=failure)

@@ -4,15 +4,19 @@ Importing code anew may hang. Then the thread is left behind, and the generation
 after all is put away at once.
 """
 
+import logging
 import sys
 import threading
 import traceback
 from collections.abc import Callable
 
 from serverkit_supervisor.errors import ReloadFailed
+from serverkit_supervisor.fleet import Fleet
 from serverkit_supervisor.generation import Generation
 from serverkit_supervisor.orders import Renewed
-from serverkit_supervisor.portable_errors import traceback_text
+from serverkit_supervisor.portable_errors import summary_of, traceback_text
+
+_LOG = logging.getLogger("serverkit.supervisor")
 
 
 class Renewal:
@@ -73,3 +77,38 @@ class Renewal:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the new code raises
             outcome = Renewed(source=self, error=error, traceback=traceback_text(error))
         self._post(outcome)
+
+
+def renewed(
+    fleet: Fleet, renewal: Renewal | None, now: float
+) -> tuple[Generation | None, ReloadFailed | None]:
+    """Give what the new generation is made of, or why there is none; neither: not yet."""
+    if renewal is None:
+        return fleet.lineage.current.made_of, None
+    outcome = renewal.check(now)
+    if outcome is None:
+        return None, None
+    if outcome.generation is not None:
+        return outcome.generation, None
+    if isinstance(outcome.error, ReloadFailed):  # says it in words of its own
+        return None, outcome.error
+    short = summary_of(outcome.error) if outcome.error is not None else "nobody knows why"
+    return None, ReloadFailed(
+        f"the new generation could not be made: {short}",
+        error=outcome.error,
+        traceback=outcome.traceback.rstrip(),
+    )
+
+
+def report_failure(fleet: Fleet, failure: ReloadFailed, evidence: str) -> None:
+    """Tell that the old generation goes on, and why.
+
+    Args:
+        fleet: the workers.
+        failure: what went wrong.
+        evidence: what the log is to have besides; may be empty.
+    """
+    what = f"{failure.message.rstrip('.')}. {fleet.lineage.current} goes on serving."
+    text = "\n".join(filter(None, [what, failure.remedy, evidence]))
+    _LOG.error("Reload failed: %s", text)
+    fleet.announce("reload_failed", error=failure)

@@ -10,8 +10,7 @@ from serverkit_supervisor.errors import ReloadFailed
 from serverkit_supervisor.fleet import Fleet
 from serverkit_supervisor.generation import GenerationLife
 from serverkit_supervisor.ordered_end import OrderedEnd
-from serverkit_supervisor.reloading import renewed, report
-from serverkit_supervisor.renewal import Renewal
+from serverkit_supervisor.renewal import Renewal, renewed, report_failure
 from serverkit_supervisor.states import Event, State
 
 _LOG = logging.getLogger("serverkit.supervisor")
@@ -62,7 +61,7 @@ class Restart:
         """Say whether the old generation is being ended, since there is what a new one needs."""
         made_of, self.failure = renewed(self._fleet, self.renewal, now)
         if self.failure is not None:
-            report(self._fleet, self.failure, self.failure.traceback)
+            report_failure(self._fleet, self.failure, self.failure.traceback)
         if made_of is None:
             return False
         self._generation = self._fleet.lineage.conceive(made_of)
