@@ -50,7 +50,10 @@ def test_an_edit(serve: Serve, dial: Dialer, mode: str, tmp_path: Path) -> None:
         assert socket.hear() == "third"
 
 
-@pytest.mark.parametrize("transport", ["plain", "tls"])
+# A successor is started alike by either kind, and TLS is spoken by the workers alike.
+@pytest.mark.parametrize(
+    ("mode", "transport"), [("thread", "plain"), ("thread", "tls"), ("process", "plain")]
+)
 def test_an_upgrade(
     serve: Serve, dial: Dialer, mode: str, transport: str, tls_flags: tuple[str, ...]
 ) -> None:
