@@ -106,6 +106,8 @@ class HandedConnection(NamedTuple):
         listener: which of the listening sockets it came from, counted from 0.
         surplus: it is one more than is wished. To be refused in the words of the protocol; it does
             not count as open.
+
+    Owner: the worker that has received it.
     """
 
     socket: Socket
@@ -205,4 +207,6 @@ type WorkerFactory = Callable[[WorkerContext], TCPWorker]
 It is called again for every worker, every restart and every generation, so it gives a new worker
 each time. For processes it must be picklable: a function at the top level of a module, a
 `functools.partial` of one, or an instance of such a class with picklable fields.
+
+Threads: that of the worker; so several at the same time, where workers are threads.
 """

@@ -37,6 +37,8 @@ class SupervisorEvent:
         error: what went wrong, if anything.
         lost: for "worker_exited": it served, and did not end as it had been asked to, so that what
             it was at may be lost.
+
+    Threads: any; it never changes. The supervisor's own tells of it, and waits meanwhile.
     """
 
     kind: EventKind

@@ -27,6 +27,8 @@ class Generation:
             `set_lifespan_state` was given.
         retire: called once, in a thread of its own, when the last worker of the generation is
             gone: the time to give back what the workers shared. `run` waits for it at the end.
+
+    Threads: any; it never changes.
     """
 
     factory: WorkerFactory

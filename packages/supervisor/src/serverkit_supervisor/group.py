@@ -25,6 +25,8 @@ class WorkerGroup:
     Raises:
         ValueError: the name is empty or that of the first group, the count is below 1, or sockets
             is something else.
+
+    Threads: any; it never changes.
     """
 
     name: str

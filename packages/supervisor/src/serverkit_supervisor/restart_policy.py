@@ -20,6 +20,8 @@ class RestartPolicy:
 
     Raises:
         ValueError: a value is out of bounds. The message names it.
+
+    Threads: any; it never changes.
     """
 
     backoff_s: float = 0.5

@@ -114,7 +114,13 @@ class Supervisor:
         return [runner.pid for runner in runners if runner.pid is not None]
 
     def set_lifespan_state(self, state: dict[str, object]) -> None:
-        """Keep what the application's start left behind, and give it to each worker made later."""
+        """Keep what the application's start left behind, and give it to each worker made later.
+
+        Args:
+            state: opaque to the supervisor; in threads all workers get this very dictionary, in
+                processes each a copy, so it must be picklable there. A `Generation` with a state of
+                its own keeps that.
+        """
         self._state = state
         if self._fleet is not None:
             self._fleet.state = state
