@@ -57,8 +57,13 @@ def test_as_many_workers_as_cpus(build: str) -> None:
     assert plan(workers=0).count == CPUS
     assert plan(workers=0, max_connections=2).count == 2
     assert plan(workers=0, max_connections=0).count == CPUS
-    single = plan_workers(ServerConfig(workers=0), count_cpus=lambda: 1)
-    assert single.place == "single"
+
+
+def test_as_many_as_cpus_can_be_replaced_on_one_cpu_too(build: str) -> None:
+    """Whether a signal reloads is no matter of the machine: 0 workers have a supervisor."""
+    lone = plan_workers(ServerConfig(workers=0), count_cpus=lambda: 1)
+
+    assert (lone.count, lone.place) == (1, "thread" if build == "free-threaded" else "process")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@
 | process | in a process | in processes |
 
 Rules:
-    One worker is supervised as well where a setting asks for what only a supervisor can do.
+    One worker is supervised as well where a setting asks for what only a supervisor can do, and
+    where it is one because there is one CPU: the same command must not reload here and not there.
     Whether the GIL is off is known for certain when the application is imported: one of its
     modules may switch it on. Then the plan is made anew, for processes.
 """
@@ -84,6 +85,7 @@ def needs_supervisor(config: ServerConfig) -> bool:
     """Say whether a setting asks for what only a supervisor can do, also for one worker."""
     return bool(
         config.reload
+        or config.workers == 0
         or config.max_requests
         or config.worker_lifetime
         or config.worker_max_rss
