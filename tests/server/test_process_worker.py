@@ -3,6 +3,7 @@
 import logging
 import os
 import pickle
+import subprocess
 import sys
 import threading
 import time
@@ -20,7 +21,24 @@ from serverkit_supervisor import TCPWorker, WorkerContext
 from serverkit_worker.asgi import Receive, Scope, Send
 from serverkit_worker.collectors import LifecycleCollector
 from serverkit_worker.lifecycle_events import LifecycleEvent
-from tests.server.served import App, config_of, failing_lifespan
+from tests.server.served import BOUND_S, App, config_of, failing_lifespan
+
+IMPORTING = """
+import signal, threading
+from serverkit_server import ServerConfig
+from serverkit_server.process_worker import ProcessWorkerFactory
+from serverkit_supervisor import WorkerContext
+
+begun = threading.Event()
+factory = ProcessWorkerFactory(config=ServerConfig(), app="endless:app", lifecycle_collector=None)
+worker = factory(WorkerContext(worker_id=0, ready=lambda: print("ready")))
+threading.Thread(target=lambda: (begun.wait(), worker.{end}())).start()
+worker.run()
+assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+print("ended")
+"""
+"""Runs a worker in the main thread, and tells it to end while it imports."""
 
 
 async def top_level(scope: Scope, receive: Receive, send: Send) -> None:
@@ -181,6 +199,26 @@ def test_told_to_end_before_it_runs(end: str) -> None:
     assert worker.is_idle()
     worker.run()
     assert app.life == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["start_draining", "shutdown"])
+def test_told_to_end_while_it_imports(tmp_path: Path, end: str) -> None:
+    """A worker that is told to end does not finish an import that nobody waits for."""
+    (tmp_path / "endless.py").write_text(
+        f"import threading\nimport __main__\n__main__.begun.set()\ntry:\n"
+        f"    threading.Event().wait({BOUND_S})\nexcept Exception: pass\nprint('imported')\n",
+        "utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", IMPORTING.format(end=end)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=2 * BOUND_S,
+    )
+    assert done.stdout == "ended\n"
 
 
 @pytest.mark.parametrize("has_own_lifespan", [True, False])

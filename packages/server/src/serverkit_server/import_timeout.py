@@ -1,4 +1,4 @@
-"""Ends an import that takes too long, with what it was doing.
+"""Ends an import that takes too long, with what it was doing, or that nobody waits for any more.
 
 Python can be interrupted on the main thread alone, by a signal whose handler raises. Elsewhere, and
 where somebody uses that signal already, an import may take as long as it likes.
@@ -29,32 +29,72 @@ class _TookTooLong(BaseException):
     """Not an `Exception`, so that code which forgives those does not go on."""
 
 
+class ImportCancelled(BaseException):
+    """Nobody waits for the import any more. No `Exception`, for the same reason."""
+
+
+class ImportCanceller:
+    """Ends an import, now or as soon as it begins.
+
+    Owner: who made it. Threads: any, for `cancel`; the rest is for `bounded_import`.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._is_importing = False
+        self.is_asked = False
+
+    def cancel(self) -> None:
+        """End the import, if it is under way or yet to come."""
+        with self._lock:
+            self.is_asked = True
+            if self._is_importing:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
+
+    def begin(self) -> None:
+        """Send the signal from now on."""
+        with self._lock:
+            if self.is_asked:
+                raise ImportCancelled
+            self._is_importing = True
+
+    def end(self) -> None:
+        """Send it no more."""
+        with self._lock:
+            self._is_importing = False
+
+
 @contextlib.contextmanager
-def bounded_import(timeout_s: float) -> Iterator[None]:
+def bounded_import(timeout_s: float, canceller: ImportCanceller | None = None) -> Iterator[None]:
     """Let the import of an application in the block take so many seconds at most.
 
     Raises:
         AppImportError: it took longer. The details are where it was.
+        ImportCancelled: the canceller was told to.
     """
     if not _can_be_interrupted():
         yield
         return
+    canceller = canceller or ImportCanceller()
     is_over = False
 
     def give_up(_number: int, _frame: FrameType | None) -> None:
         if not is_over:
-            raise _TookTooLong
+            raise ImportCancelled if canceller.is_asked else _TookTooLong
 
     signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, timeout_s)
     try:
+        signal.setitimer(signal.ITIMER_REAL, timeout_s)
+        canceller.begin()
         yield
         is_over = True
     except _TookTooLong as error:
         _fail(timeout_s, error)
     finally:
         is_over = True
+        canceller.end()
         signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)  # One that is on its way is forgotten.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 

@@ -8,13 +8,14 @@ Rules:
 import contextlib
 import functools
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from serverkit_server.app_import import check_app, import_app
 from serverkit_server.certificate_store import CertificateStore
 from serverkit_server.config import ServerConfig
 from serverkit_server.errors import StartupError
-from serverkit_server.import_timeout import bounded_import
+from serverkit_server.import_timeout import ImportCancelled, ImportCanceller, bounded_import
 from serverkit_server.log_setup import configured_logging
 from serverkit_server.reimport import without_stale_bytecode
 from serverkit_server.served_tls import RecentFiles, Redirect, ServedTLS
@@ -25,7 +26,32 @@ from serverkit_worker.collectors import LifecycleCollector
 
 
 class ProcessWorker(SupervisedWorker):
-    """A worker that has a process to itself, and logs for itself."""
+    """A worker that has a process to itself, logs for itself, and imports in the main thread.
+
+    Args:
+        config, context, load_app, lifecycle_collector, load_tls: see `SupervisedWorker`.
+        importing: ends what `load_app` does, where the worker is told to end meanwhile.
+    """
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        context: WorkerContext,
+        load_app: Callable[[], ASGIApp],
+        *,
+        lifecycle_collector: LifecycleCollector | None,
+        load_tls: Callable[[], ServedTLS | None],
+        importing: ImportCanceller,
+    ) -> None:
+        super().__init__(
+            config,
+            context,
+            load_app,
+            lifecycle_collector=lifecycle_collector,
+            has_own_lifespan=True,
+            load_tls=load_tls,
+        )
+        self._importing = importing
 
     def run(self) -> None:
         """Log as configured, and serve until told to end. Blocks.
@@ -34,8 +60,18 @@ class ProcessWorker(SupervisedWorker):
             StartupError: it did not start.
             ShutdownError: not everything came to its end.
         """
-        with configured_logging(self.config):
+        with configured_logging(self.config), contextlib.suppress(ImportCancelled):
             super().run()
+
+    def start_draining(self) -> None:
+        """Finish what is accepted, and end; at once where nothing can have been accepted yet."""
+        super().start_draining()
+        self._importing.cancel()
+
+    def shutdown(self) -> None:
+        """Finish what is accepted, and end; at once where nothing can have been accepted yet."""
+        super().shutdown()
+        self._importing.cancel()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +94,14 @@ class ProcessWorkerFactory:
 
     def __call__(self, context: WorkerContext) -> ProcessWorker:
         """Make the worker."""
+        importing = ImportCanceller()
         return ProcessWorker(
             self.config,
             context,
-            functools.partial(self.load_app, is_reload=context.generation > 0),
+            functools.partial(self.load_app, importing, is_reload=context.generation > 0),
             lifecycle_collector=self.lifecycle_collector,
-            has_own_lifespan=True,
             load_tls=self.load_tls,
+            importing=importing,
         )
 
     def load_tls(self) -> ServedTLS | None:
@@ -78,21 +115,25 @@ class ProcessWorkerFactory:
         certificates = CertificateStore(self.config, kept=self.recent.kept)
         return ServedTLS(certificates=certificates, redirect=self.redirect)
 
-    def load_app(self, *, is_reload: bool) -> ASGIApp:
+    def load_app(
+        self, importing: ImportCanceller | None = None, *, is_reload: bool = False
+    ) -> ASGIApp:
         """Import the application, or take it as it came.
 
         Args:
+            importing: may end the import.
             is_reload: its source may have changed just now.
 
         Raises:
             AppImportError: it cannot be imported, or is none.
+            ImportCancelled: nobody waits for it any more.
         """
         if not isinstance(self.app, str):
             check_app(self.app, repr(self.app))
             return self.app
         config = self.config
         with contextlib.ExitStack() as stack:
-            stack.enter_context(bounded_import(config.startup_timeout))
+            stack.enter_context(bounded_import(config.startup_timeout, importing))
             if is_reload:
                 stack.enter_context(without_stale_bytecode())
             return import_app(self.app, factory=config.factory, app_dir=config.app_dir)
