@@ -84,16 +84,7 @@ def rss_bytes(root: int) -> int:
 
 def pss_bytes(root: int) -> int:
     """Return the resident memory of the tree, each shared page divided among who shares it."""
-    kibibytes = 0
-    for pid in members(root):
-        try:
-            rollup = (PROC / str(pid) / "smaps_rollup").read_text()
-        except GONE:
-            continue
-        kibibytes += sum(
-            int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")
-        )
-    return kibibytes * 1024
+    return _sum_bytes(root, "smaps_rollup", "Pss:")
 
 
 def open_files(root: int) -> int:
@@ -122,15 +113,18 @@ def forget_peak_rss(root: int) -> None:
 
 def peak_rss_bytes(root: int) -> int:
     """Return the highest resident memory of the tree, as if all were at their highest at once."""
+    return _sum_bytes(root, "status", "VmHWM:")
+
+
+def _sum_bytes(root: int, file: str, field: str) -> int:
+    """Add up what a file of each process in /proc says in KiB; those that have ended count as 0."""
     kibibytes = 0
     for pid in members(root):
         try:
-            status = (PROC / str(pid) / "status").read_text()
+            lines = (PROC / str(pid) / file).read_text().splitlines()
         except GONE:
             continue
-        kibibytes += sum(
-            int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")
-        )
+        kibibytes += sum(int(line.split()[1]) for line in lines if line.startswith(field))
     return kibibytes * 1024
 
 
