@@ -16,10 +16,12 @@ from pathlib import Path
 WAIT_S = 120.0
 """How long anything that must happen may take on a busy machine."""
 
-_BANNER = re.compile(
+# Up to its end: its lines are read one by one.
+BANNER = re.compile(
     r'(?:serves at +|"event": "startup".*?"url": ")'
     r"(?:(?P<scheme>https?)://(?P<host>\S+?):(?P<port>\d+)|unix:(?P<path>[^\s\"]+))"
     r"(?:\s+http://(?P<redirecting>\S+), which redirects there)?"
+    r'(?:".*"app": |(?:\n.*)*\n  process +\d)'
 )
 # What a server says to a client that shows no certificate: that it serves, but not this one.
 _WANTS_CERTIFICATE = "CERTIFICATE_REQUIRED"
@@ -74,7 +76,7 @@ class Program:
 
     def wait_for_banner(self) -> re.Match[str] | None:
         """Wait until it says where it serves; None where it ended and never served."""
-        return self.wait_for(_BANNER)
+        return self.wait_for(BANNER)
 
     def wait(self) -> int:
         """Wait for its end; give the exit code."""
@@ -151,6 +153,7 @@ def _connection(scheme: str, host: str, port: int) -> http.client.HTTPConnection
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Give the environment of a program: that of the tests, without settings of serverkit."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("SERVERKIT_")}
+    """Give the environment of a program: without settings of serverkit, and of those who test."""
+    of_others = ("SERVERKIT_", "PYTEST_")
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(of_others)}
     return {**inherited, "PYTHONUNBUFFERED": "1", **more}

@@ -16,6 +16,7 @@ from tests.docs.deployment_files import (
 from tests.docs.installable import InstallError, check_pip
 from tests.docs.pages import PageError, parse_page
 from tests.docs.playground import Playground, check_diagram
+from tests.docs.processes import BANNER
 from tests.docs.shell_lines import ShellError, shell_lines
 
 APP = """
@@ -62,6 +63,23 @@ def test_a_block_that_serves_forever_is_ended(ground: Playground) -> None:
     text = 'import serverkit\nserverkit.run("package.module:app", port=8000)'
 
     ground.run_page(parse_page(Path("page"), block("python", text)))
+
+
+def test_a_banner_counts_when_it_is_whole() -> None:
+    """It is read line by line, and where plain clients are sent on from stands below the rest."""
+    lines = [
+        "serverkit 0.1.0\n",
+        "  serves at  https://127.0.0.1:8443\n",
+        "             http://127.0.0.1:8080, which redirects there\n",
+        "  tls        1.2 and newer\n",
+        "  process    7, Ctrl-C stops it, a second time at once\n",
+    ]
+    parts = ["".join(lines[:count]) for count in range(len(lines))]
+
+    assert [BANNER.search(part) for part in parts] == [None] * len(lines)
+    found = BANNER.search("".join(lines))
+    assert found is not None
+    assert (found["port"], found["redirecting"]) == ("8443", "127.0.0.1:8080")
 
 
 # What is wrong.
