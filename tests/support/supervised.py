@@ -5,9 +5,10 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 from benchmarks import census, process_tree
 from benchmarks.exact_client import FRESH_PROBE, KEEP_ALIVE, PROBE, SHORT, ClientKind
@@ -17,6 +18,8 @@ from tests.support.raw_client import RawClient
 from tests.support.server_process import WAIT_S, ServerProcess
 
 APP = "tests.support.apps.supervised:app"
+LONG_S = 2 * WAIT_S
+"""How long it may take until all workers do something, beside clients at full speed."""
 CLIENTS: Mapping[ClientKind, int] = {KEEP_ALIVE: 4, SHORT: 2, PROBE: 2, FRESH_PROBE: 2}
 PACED: Mapping[ClientKind, int] = {PROBE: 2, FRESH_PROBE: 2}
 """Those that leave the machine to others, for what takes long or is no matter of speed."""
@@ -36,42 +39,55 @@ def load_on(server: ServerProcess, clients: Mapping[ClientKind, int] = CLIENTS) 
 
 def meet(server: ServerProcess, count: int, *, but_not: int = 0) -> frozenset[census.Worker]:
     """Return the workers once that many answer, apart from those of one process."""
-    return census.meet(port_of(server), count, within_s=WAIT_S, but_not=but_not)
+    return census.meet(port_of(server), count, within_s=LONG_S, but_not=but_not)
 
 
 def reload(server: ServerProcess) -> None:
     """Reload by SIGHUP, and return when only new workers with new code answer."""
     old = census.ask_at_once(port_of(server))
     server.send_signal(signal.SIGHUP)
-    census.until_replaced(port_of(server), old, within_s=WAIT_S)
+    census.until_replaced(port_of(server), old, within_s=LONG_S)
     generation = census.ask(port_of(server)).generation
     assert generation not in {one.generation for one in old}, "the new workers have the old code"
 
 
 def until(done: Callable[[], bool], what: str) -> None:
     """Wait for what tells nobody when it happens."""
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + LONG_S
     while not done():
-        assert time.monotonic() < deadline, f"waited {WAIT_S:g} s for {what}"
+        assert time.monotonic() < deadline, f"waited {LONG_S:g} s for {what}"
         time.sleep(0.02)
 
 
 @contextmanager
 def slow_requests(
-    server: ServerProcess, calls: Path, count: int, *, ms: int
+    server: ServerProcess, calls: Path, count: int, *, ms: int = 0, until_there: Path | None = None
 ) -> Iterator[list[RawClient]]:
-    """Send requests that take so long, each on a connection of its own; all are in work."""
+    """Send requests that take so long, or until a file is there, each on a connection of its own.
+
+    All are in work.
+    """
+    waits_for = f"ms={ms}" if until_there is None else f"until={quote(str(until_there))}"
     with ExitStack() as stack:
         clients = [stack.enter_context(RawClient(server.address)) for _number in range(count)]
         for client in clients:
-            client.send(request(f"/slow?ms={ms}"))
-        until(lambda: calls_noted(calls) == count, f"{count} slow requests")
+            client.send(request(f"/slow?{waits_for}"))
+        until(lambda: len(calls_noted(calls)) == count, f"{count} slow requests")
         yield clients
 
 
-def calls_noted(file: Path) -> int:
-    """Return how many calls of `/slow` were noted."""
-    return len(file.read_text().splitlines()) if file.exists() else 0
+def calls_noted(file: Path) -> list[int]:
+    """Return which processes have noted calls of `/slow`, one for each."""
+    return [int(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def lives(pid: int) -> bool:
+    """Say whether a process runs; one that has ended and was not waited for does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
 
 
 def descriptors_of(pid: int) -> int:
@@ -92,7 +108,10 @@ class Family:
 
     def __init__(self, server: ServerProcess) -> None:
         self.pids = process_tree.members(server.pid)
-        self._descriptors = [os.pidfd_open(pid) for pid in self.pids]
+        self._descriptors: list[int] = []
+        for pid in self.pids:
+            with suppress(ProcessLookupError):  # it has ended since it was listed
+                self._descriptors.append(os.pidfd_open(pid))
 
     def __enter__(self) -> Self:
         """Return itself."""

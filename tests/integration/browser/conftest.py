@@ -14,7 +14,7 @@ from tests.support.server_process import ServerProcess
 APP = "tests.integration.browser.page_app:app"
 LIMIT = ("--websocket-max-message-size", "2000000")
 PINGS = ("--websocket-ping-interval", "0.05")  # so that some come between all the rest
-PAGE_S = 60.0
+PAGE_S = 120.0
 """How long all facts together may take on a busy machine."""
 WAYS = {
     "ws": ("--workers", "2", "--worker-mode", "process"),

@@ -1,7 +1,7 @@
 // Finds out what a browser sees of the server's WebSockets, and posts each fact to the server.
 // What the facts must be is said in test_browser.py.
 
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 45_000;
 
 // One WebSocket whose events can be awaited one by one.
 class Socket {

@@ -5,7 +5,7 @@ from collections import defaultdict
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 
-PATIENCE_S = 15.0
+PATIENCE_S = 45.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,7 +86,9 @@ def test_an_application_that_only_sends_learns_that_the_client_left(probe: Probe
         client.send(request(f"/torrent?name={name}"))
         received = 0
         while received < SIZE:
-            received += len(client.read_some())
+            data = client.read_some()
+            assert data, f"it ended after {received} bytes"
+            received += len(data)
         client.reset()
         assert probe.notes(name, until="refused") == ["refused"]
 

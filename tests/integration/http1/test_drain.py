@@ -45,9 +45,10 @@ def test_a_hundred_slow_requests_are_all_answered(serve: Serve, engine: tuple[st
     probe = Probe(serve(APP, *engine, *LONG))
     name = fresh_name()
     with ExitStack() as stack:
-        clients = [stack.enter_context(probe.connect()) for _ in range(100)]
-        for client in clients:
-            client.send(request(f"/gated?name={name}"))
+        clients = []
+        for _ in range(100):
+            clients.append(stack.enter_context(probe.connect()))
+            clients[-1].send(request(f"/gated?name={name}"))
         probe.notes(name, until="called", count=100)
         with idle(probe) as waiting:
             probe.server.send_signal(signal.SIGTERM)

@@ -12,7 +12,10 @@ from tests.support.server_process import WAIT_S, ServerProcess
 from tests.support.supervised import until
 
 pytestmark = pytest.mark.slow
-CONTAINER = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc")
+CONTAINER = (
+    *("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"),
+    "--kill-child",  # which does not hear what ends its parent
+)
 # Leaves behind a process whose parent is gone, and which ends at once.
 ORPHAN = """
 import os

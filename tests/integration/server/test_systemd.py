@@ -18,7 +18,7 @@ from tests.integration.conftest import Serve
 from tests.integration.supervised.editable import NAME, EditableApp, ask
 from tests.support.raw_client import RawClient
 from tests.support.server_process import ROOT, WAIT_S, ServerProcess
-from tests.support.supervised import until
+from tests.support.supervised import lives, until
 
 pytestmark = pytest.mark.slow
 APP = "tests.integration.server.stubborn_app:app"
@@ -152,7 +152,7 @@ def test_a_successor_is_the_service(
     finally:
         os.kill(successor, signal.SIGTERM)
         manager.hear("STOPPING")
-        until(lambda: not Path(f"/proc/{successor}").exists(), "the end of the successor")
+        until(lambda: not lives(successor), "the end of the successor")
 
 
 # Becomes a server with sockets as systemd passes them: listening, from descriptor 3 on.
@@ -255,7 +255,7 @@ def test_a_successor_has_the_sockets_of_systemd() -> None:
             get(port)
         finally:
             os.kill(successor, signal.SIGTERM)
-            until(lambda: not Path(f"/proc/{successor}").exists(), "the end of the successor")
+            until(lambda: not lives(successor), "the end of the successor")
 
 
 def first_client(path: Path, clients: list[RawClient]) -> bool:

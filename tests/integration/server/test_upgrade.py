@@ -15,7 +15,7 @@ from tests.integration.conftest import Serve
 from tests.integration.supervised.editable import NAME, EditableApp, ask
 from tests.support.raw_client import RawClient
 from tests.support.server_process import WAIT_S, ServerProcess
-from tests.support.supervised import until
+from tests.support.supervised import lives, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -65,15 +65,6 @@ def start(serve: Serve, app: EditableApp) -> Iterator[Start]:
 def successors(server: ServerProcess) -> list[int]:
     """Return the processes that were started in the place of a server, and of each other."""
     return [int(pid) for pid in re.findall(r"Upgrade: process (\d+) starts", server.output)]
-
-
-def lives(pid: int) -> bool:
-    """Say whether a process runs; one that has ended and was not waited for does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
 
 
 def end(pid: int, number: signal.Signals = signal.SIGTERM) -> None:
@@ -208,9 +199,9 @@ def test_the_pid_file_follows(start: Start, app: EditableApp, flags: tuple[str, 
 def test_an_end_ends_an_upgrade(start: Start, app: EditableApp, flags: tuple[str, ...]) -> None:
     """A server that is told to end while its successor starts leaves nobody behind."""
     server = start(*flags)
-    app.write("second", on_start="print('starts', flush=True); await asyncio.sleep(600)")
+    app.write("second", on_start="print('hangs', flush=True); await asyncio.sleep(600)")
     server.send_signal(signal.SIGUSR2)
-    server.wait_for_output("starts\n")
+    server.wait_for_output("hangs")
     server.send_signal(signal.SIGUSR2)
     server.wait_for_output("No upgrade: a new process starts already")
     (successor,) = successors(server)

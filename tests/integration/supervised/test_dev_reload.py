@@ -1,5 +1,6 @@
 """A server that serves new code as soon as files change, and the old code until it can."""
 
+import re
 import signal
 import subprocess
 from collections.abc import Callable
@@ -153,8 +154,9 @@ def test_only_what_counts_is_reloaded(develop: Develop, project: Project) -> Non
     project.write("app.py~", "")
     project.write("page.html", "new-page")
     until_answer(server, "new-page")
-    assert server.output.count(RELOADING) == 1
-    assert f"{RELOADING}{project.root / 'page.html'}\n" in server.output
+    # More than once, where a busy machine takes its time between the opening and the writing.
+    told = set(re.findall(f"{RELOADING}(.*)", server.output))
+    assert told == {str(project.root / "page.html")}
 
 
 @in_threads

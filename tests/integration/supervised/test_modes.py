@@ -118,9 +118,8 @@ def has_room(server: ServerProcess) -> bool:
 
 def test_connections_are_counted_for_all(serve: Serve, app: EditableApp, mode: str) -> None:
     """`max_connections` is the total: one more is refused, until one of them has gone."""
-    server = serve(
-        APP, *app.flags, "--workers", "2", "--worker-mode", mode, "--max-connections", "3"
-    )
+    many = ("--workers", "2", "--worker-mode", mode, "--keep-alive-timeout", "600")
+    server = serve(APP, *app.flags, *many, "--max-connections", "3")
     clients = [RawClient(server.address) for _ in range(3)]
     for client in clients:
         client.send(request("/"))
@@ -259,7 +258,7 @@ def test_a_hook_that_fails(serve: Serve, app: EditableApp, mode: str, policy: st
         return
     server = serve(APP, *app.flags, *flags)
     assert ask(server).version == "first"
-    assert "RuntimeError: no pool" in server.output
+    server.wait_for_output("RuntimeError: no pool")
 
 
 def test_a_worker_that_crashes_again_and_again_ends_the_server(

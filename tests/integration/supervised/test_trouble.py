@@ -86,7 +86,7 @@ def test_sigterm_during_a_reload(supervise: Supervise) -> None:
         with Family(server) as family:
             server.send_signal(signal.SIGTERM)
             assert server.wait() == 0
-            assert family.living(within_s=10) == []
+            assert family.living(within_s=WAIT_S) == []
     others = [
         one
         for one in load.lost
@@ -121,5 +121,5 @@ def test_an_interrupt_of_the_terminal_ends_all_once(supervise: Supervise) -> Non
         meet(server, 2)
         server.send_signal(signal.SIGINT)
         assert server.wait() == 0
-        assert family.living(within_s=10) == []
+        assert family.living(within_s=WAIT_S) == []
     assert "Traceback" not in server.output

@@ -38,13 +38,20 @@ def test_recycling(serve: Serve, dial: Dialer, mode: str) -> None:
 def test_an_edit(serve: Serve, dial: Dialer, mode: str, tmp_path: Path) -> None:
     """With --reload an edit closes the sockets, and who comes back meets the new code."""
     source = tmp_path / "edited_sockets.py"
-    source.write_text(EDITED.format(version="first"))
+
+    def edit(version: str) -> None:
+        """Replace the file: who writes into it changes it twice, and may be seen to."""
+        written = source.with_suffix(".py.tmp")
+        written.write_text(EDITED.format(version=version))
+        written.replace(source)
+
+    edit("first")
     flags = ("--reload", "--worker-mode", mode, "--app-dir", str(tmp_path), "--lifespan", "off")
     server = serve("edited_sockets:app", *flags)
     for old, new in (("first", "second"), ("second", "third")):
         with dial(server, "/") as socket:
             assert socket.hear() == old
-            source.write_text(EDITED.format(version=new))
+            edit(new)
             assert socket.end() == RESTART
     with dial(server, "/") as socket:
         assert socket.hear() == "third"

@@ -99,12 +99,16 @@ def test_sigterm_answers_what_was_accepted(supervise: Supervise, calls: Path) ->
     assert others == []
 
 
-def test_requests_in_work_outlive_their_generation(supervise: Supervise, calls: Path) -> None:
+def test_requests_in_work_outlive_their_generation(
+    supervise: Supervise, calls: Path, tmp_path: Path
+) -> None:
     """A slow request that the old workers have is answered by them after the new ones serve."""
-    server = supervise()
+    server = supervise("--reload-timeout", "600")
     old = meet(server, 2)
-    with slow_requests(server, calls, 8, ms=9000) as clients:  # longer than any reload
+    gate = tmp_path / "gate"
+    with slow_requests(server, calls, 8, until_there=gate) as clients:
         reload(server)
+        gate.touch()
         answered = set()
         for client in clients:
             answer = client.read_answer()

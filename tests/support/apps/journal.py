@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 
-PATIENCE_S = 15.0
+PATIENCE_S = 45.0
 
 
 class Journal:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
+from tests.support.apps.journal import PATIENCE_S
 from tests.support.apps.probe_request import JOURNAL, Message, Request
 
 
@@ -173,7 +174,7 @@ async def send_until_refused(request: Request) -> None:
     request.note("first")
     await JOURNAL.pass_gate(request.name)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 await request.body(b"more", more=True)
                 await asyncio.sleep(0.01)
@@ -206,7 +207,7 @@ async def torrent(request: Request) -> None:
     """Send as much as send takes, and await nothing else, until the client is gone."""
     piece = bytes(4096)
     await request.start()
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE_S
     try:
         while time.monotonic() < end:
             await request.body(piece, more=True)

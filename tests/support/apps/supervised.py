@@ -1,7 +1,8 @@
 """The application for tests of several workers: on most paths it says who answers.
 
-`/slow?ms=` notes its call in the file that the environment names as CALLS, waits, and says who it
-is. `/die` ends its worker at once: the process by SIGKILL, or with `?thread` the event loop.
+`/slow?ms=` notes its process in the file that the environment names as CALLS, waits, and says who
+it is; `/slow?until=` waits until there is a file of that path. `/die` ends its worker at once: the
+process by SIGKILL, or with `?thread` the event loop.
 """
 
 import asyncio
@@ -20,8 +21,12 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
     match scope.get("path"):
         case "/slow":
             with Path(os.environ["CALLS"]).open("a") as calls:  # noqa: ASYNC230 - a few bytes
-                calls.write("slow\n")
-            await asyncio.sleep(int(query["ms"][0]) / 1e3)
+                calls.write(f"{os.getpid()}\n")
+            if "until" in query:
+                while not Path(query["until"][0]).exists():  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.01)
+            else:
+                await asyncio.sleep(int(query["ms"][0]) / 1e3)
         case "/die" if "thread" in query:
             asyncio.get_running_loop().stop()
         case "/die":
