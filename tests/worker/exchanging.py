@@ -21,7 +21,7 @@ class FakeStream:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
-        self.write_paused = False
+        self.must_wait = False
         self.taken = 0
         self.awaited = 0
         self.resumed = asyncio.Event()
@@ -32,8 +32,9 @@ class FakeStream:
     def start_response(self, head: ResponseHead, *, trailers: bool) -> None:
         self.calls.append(("start", head.status, trailers))
 
-    def send_body(self, data: bytes, *, more: bool) -> None:
+    def send_body(self, data: bytes, *, more: bool) -> bool:
         self.calls.append(("body", data, more))
+        return self.must_wait
 
     def send_trailers(self, trailers: tuple[tuple[bytes, bytes], ...]) -> None:
         self.calls.append(("trailers", trailers))

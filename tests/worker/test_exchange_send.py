@@ -51,7 +51,7 @@ async def test_a_response_in_pieces_is_a_stream() -> None:
 async def test_send_waits_for_a_slow_client() -> None:
     """Until the stream has drained."""
     exchange, stream = exchange_of()
-    stream.write_paused = True
+    stream.must_wait = True
     await exchange.send(STREAM_START)
 
     sending = await started(

@@ -28,6 +28,10 @@ _TCP_FAMILIES: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 # From so many bytes on a read may not have been all there is: asyncio reads up to 256 KiB at once,
 # uvloop up to 256,000 bytes.
 LARGE_READ: Final = 250_000
+# So much is written for a client that reads as fast until others have their turn: milliseconds.
+TURN_BYTES: Final = 1_048_576
+# What a write counts for besides its bytes: small ones take their time as well.
+_WRITE_BYTES: Final = 4_096
 
 
 class ClientTransport:
@@ -41,7 +45,14 @@ class ClientTransport:
         read_paused: nothing is read from the client at present.
     """
 
-    __slots__ = ("_unread_bytes", "_waiters", "read_paused", "transport", "write_paused")
+    __slots__ = (
+        "_turn_bytes",
+        "_unread_bytes",
+        "_waiters",
+        "read_paused",
+        "transport",
+        "write_paused",
+    )
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.transport = transport
@@ -52,6 +63,7 @@ class ClientTransport:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.write_paused = False
         self.read_paused = False
+        self._turn_bytes = 0  # What has been written since a writer has waited.
         self._unread_bytes = 0
         self._waiters: list[asyncio.Future[None]] = []
 
@@ -87,12 +99,23 @@ class ClientTransport:
             for buffer in buffers:
                 self.transport.write(buffer)
 
+    def must_wait(self, size: int) -> bool:
+        """Return whether who has written `size` bytes, and will write more, waits in `drained`.
+
+        With a client that reads as fast as it is sent to, an application that only sends would
+        keep the loop for itself: no other client would be served, and it would not be told that
+        its own is lost.
+        """
+        self._turn_bytes += size + _WRITE_BYTES
+        return self.write_paused or self._turn_bytes > TURN_BYTES or self.transport.is_closing()
+
     async def drained(self) -> None:
-        """Wait until the client has read enough.
+        """Wait until the client has read enough, and in any case until others had their turn.
 
         Raises:
             ClientDisconnected: it never will.
         """
+        self._turn_bytes = 0
         if self.transport.is_closing():
             raise ClientDisconnected
         if self.write_paused:
@@ -102,6 +125,8 @@ class ClientTransport:
                 await waiter
             finally:
                 del waiter  # Else its exception would keep this frame, and the frame the waiter.
+        else:
+            await asyncio.sleep(0)
 
     def resume_writing(self) -> None:
         """Let everyone who waits in `drained` go on."""

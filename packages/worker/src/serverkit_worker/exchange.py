@@ -250,14 +250,14 @@ class HTTPExchange:
             raise ClientDisconnected
         self._start_body(data)
         self.bytes_sent += len(data)
-        self._stream.send_body(data, more=more)
+        must_wait = self._stream.send_body(data, more=more)
         if not more:
             self._state = (
                 ResponseState.TRAILERS_DUE
                 if self._state is ResponseState.STREAMING_TRAILERS
                 else COMPLETE
             )
-        elif self._stream.write_paused:
+        elif must_wait:
             try:
                 await self._stream.drained()
             except ClientDisconnected:

@@ -81,14 +81,8 @@ class HTTP1Output(asyncio.Protocol, abc.ABC):
 
     # What an exchange calls: response_stream.ResponseStream
 
-    @property
-    def write_paused(self) -> bool:
-        """Whether the client should read before it is sent more."""
-        # An application that only sends would never let the loop tell it that its client is lost.
-        return self._client.write_paused or self._client.transport.is_closing()
-
     async def drained(self) -> None:
-        """Wait until the client has read enough."""
+        """Wait until the client has read enough, and others had their turn."""
         await self._client.drained()
 
     def respond(self, head: ResponseHead, body: bytes) -> None:
@@ -105,8 +99,8 @@ class HTTP1Output(asyncio.Protocol, abc.ABC):
         if self._observer is not None and self._exchange is not None:
             self._observer.stream_opened(self._exchange)
 
-    def send_body(self, data: bytes, *, more: bool) -> None:
-        """Send a part of the body.
+    def send_body(self, data: bytes, *, more: bool) -> bool:
+        """Send a part of the body; return whether to wait in `drained` before the next.
 
         Raises:
             ClientDisconnected: writing has failed, though the loop has not told yet. It cannot
@@ -119,6 +113,8 @@ class HTTP1Output(asyncio.Protocol, abc.ABC):
         self._client.write(self._proto.data_to_send())
         if self._proto.response_complete:
             self._responded()
+            return False
+        return self._client.must_wait(len(data))
 
     def send_trailers(self, trailers: tuple[tuple[bytes, bytes], ...]) -> None:
         """Send the trailers."""

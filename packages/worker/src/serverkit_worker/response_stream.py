@@ -18,10 +18,6 @@ class ResponseStream(Protocol):
     Threads: the loop thread only.
     """
 
-    @property
-    def write_paused(self) -> bool:
-        """Whether the client should read before it is sent more."""
-
     def respond(self, head: ResponseHead, body: bytes) -> None:
         """Send the complete response."""
 
@@ -33,8 +29,11 @@ class ResponseStream(Protocol):
             trailers: `send_trailers` will end the response.
         """
 
-    def send_body(self, data: bytes, *, more: bool) -> None:
+    def send_body(self, data: bytes, *, more: bool) -> bool:
         """Send a part of the body; without `more` and without trailers the response is complete.
+
+        Returns:
+            Whether to wait in `drained` before the next part.
 
         Raises:
             ClientDisconnected: the client is gone.
@@ -47,7 +46,7 @@ class ResponseStream(Protocol):
         """Send a 103 response at once."""
 
     async def drained(self) -> None:
-        """Wait until the client has read enough for more to be sent.
+        """Wait until more may be sent: the client has read enough, and others had their turn.
 
         Raises:
             ClientDisconnected: it never will.

@@ -29,7 +29,7 @@ class WebSocketCarrier(Protocol):
         """
 
     async def drained(self) -> None:
-        """Wait until the client has read enough for more to be sent.
+        """Wait until more may be sent: the client has read enough, and others had their turn.
 
         Raises:
             ClientDisconnected: it never will.

@@ -112,11 +112,10 @@ class WebSocketOutput(asyncio.Protocol, abc.ABC):
             client.write(self._proto.data_to_send())
         else:
             self._flush()
-        # An application that only sends would never let the loop tell it that its client is lost.
-        return client.write_paused or client.transport.is_closing()
+        return client.must_wait(len(data))
 
     async def drained(self) -> None:
-        """Wait until the client has read enough.
+        """Wait until the client has read enough, and others had their turn.
 
         Raises:
             ClientDisconnected: it never will, though the loop may not have told yet.
