@@ -122,8 +122,8 @@ class WorkerConfig:
     limit_concurrency: int = _setting(
         0,
         "Limits",
-        "How many requests the application is given at the same time; the next is answered 503. "
-        "0: any number.",
+        "How many requests the application is given at the same time by each worker; the next is "
+        "answered 503. 0: any number.",
         unit="requests",
         at_least=0,
     )
