@@ -247,7 +247,7 @@ def _explain(address: TCPAddress, error: OSError) -> BindError:
         remedy = "Stop who listens there, or choose another port; 0 stands for any free one."
     elif error.errno in (errno.EACCES, errno.EPERM):
         reason = "needs a permission that this user does not have"
-        remedy = "Choose a port of 1024 or more."
+        remedy = "Choose a port of 1024 or more, or let systemd open it: --bind systemd:"
     elif error.errno in _NOT_ON_THIS_MACHINE:
         setting, reason = "host", "is no address of this machine"
         remedy = "Choose 127.0.0.1 for this machine alone, or 0.0.0.0 for every IPv4 network."

@@ -1,6 +1,7 @@
 """The shortest way to serve an application."""
 
 from serverkit_server.config import ServerConfig
+from serverkit_server.errors import ServerError
 from serverkit_server.server import Server
 from serverkit_worker.asgi import ASGIApp
 
@@ -20,4 +21,10 @@ def run(app: ASGIApp | str, **settings: object) -> None:
 
     Threads: any; off the main thread no signals are handled.
     """
-    Server(ServerConfig.from_mapping(settings), app).run()
+    server = Server(ServerConfig.from_mapping(settings), app)
+    try:
+        server.run()
+    except ServerError as error:
+        # Its message says what to do, and its cause what the application raised: how the server
+        # came to it is of no use to who called.
+        raise error.with_traceback(None) from error.__cause__
