@@ -80,7 +80,7 @@ def test_workers_killed_during_a_reload(supervise: Supervise) -> None:
 def test_sigterm_during_a_reload(supervise: Supervise) -> None:
     """A server that is told to end as it reloads ends well, and so do both generations."""
     server = supervise()
-    with load_on(server) as load:
+    with load_on(server, PACED) as load:
         server.send_signal(signal.SIGHUP)
         load.wait_for_answers(3)
         with Family(server) as family:
@@ -100,7 +100,7 @@ def test_sigterm_during_a_reload(supervise: Supervise) -> None:
 def test_a_worker_that_is_told_to_end_is_replaced(supervise: Supervise) -> None:
     """SIGTERM to a worker, as an operator would send it, loses nothing; another takes its place."""
     server = supervise()
-    with load_on(server) as load:
+    with load_on(server, PACED) as load:
         told = min(worker.pid for worker in meet(server, 2))
         os.kill(told, signal.SIGTERM)
         census.until_replaced(
@@ -115,7 +115,7 @@ def test_a_worker_that_is_told_to_end_is_replaced(supervise: Supervise) -> None:
 def test_an_interrupt_of_the_terminal_ends_all_once(supervise: Supervise) -> None:
     """Ctrl-C reaches all processes of a terminal: the workers leave the end to their parent."""
     server = supervise()
-    with load_on(server), Family(server) as family:
+    with load_on(server, PACED), Family(server) as family:
         for pid in family.pids[1:]:
             os.kill(pid, signal.SIGINT)
         meet(server, 2)

@@ -11,6 +11,7 @@ from benchmarks.tally import Loss
 from tests.integration.supervised.conftest import Supervise
 from tests.support.server_process import WAIT_S, ServerProcess
 from tests.support.supervised import (
+    PACED,
     load_on,
     meet,
     port_of,
@@ -65,7 +66,7 @@ def test_reloads_in_quick_succession_lose_nothing(supervise: Supervise) -> None:
 def test_more_and_fewer_workers_lose_nothing(supervise: Supervise) -> None:
     """SIGTTIN adds a worker and SIGTTOU takes one away under load, and nobody notices."""
     server = supervise()
-    with load_on(server) as load:
+    with load_on(server, PACED) as load:
         for number in (signal.SIGTTIN, signal.SIGTTIN):
             before = workers_seen(server)
             server.send_signal(number)
