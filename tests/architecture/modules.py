@@ -66,6 +66,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
             "connector",
             "acceptor",
             "handed",
+            "client_transport",
         ),
         "TLS": (
             "asgi",
@@ -73,6 +74,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
             "client_hello",
             "distinguished_name",
             "tls_scope",
+            "encryption",
             "tls_transport",
         ),
         "What an application is told, and what it may say": (
@@ -88,7 +90,6 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
             "deadlines",
         ),
         "One request and its response; one WebSocket": (
-            "client_transport",
             "response_stream",
             "exchange",
             "websocket_carrier",

@@ -5,9 +5,10 @@ import ssl
 from collections.abc import Mapping
 from typing import Any, cast
 
+from serverkit_worker.encryption import Encryption
 from serverkit_worker.http1_connection import HTTP1Connection
 from serverkit_worker.serving import Serving
-from serverkit_worker.tls_transport import Encryption, TLSTransport
+from serverkit_worker.tls_transport import TLSTransport
 from tests.worker.certificates import authority
 from tests.worker.fake_transport import FakeTransport
 from tests.worker.tls_peer import TLSPeer

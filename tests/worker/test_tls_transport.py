@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from serverkit_worker.asgi import Receive, Scope, Send
-from serverkit_worker.tls_transport import ENCRYPTED_BYTES
+from serverkit_worker.encryption import ENCRYPTED_BYTES
 from tests.worker.driving import (
     CHUNKED,
     GET,

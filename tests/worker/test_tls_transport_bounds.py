@@ -10,7 +10,7 @@ import pytest
 
 from serverkit_worker.asgi import Receive, Scope, Send
 from serverkit_worker.config import WorkerConfig
-from serverkit_worker.tls_transport import DECRYPTED_BYTES
+from serverkit_worker.encryption import DECRYPTED_BYTES
 from tests.worker.certificates import authority
 from tests.worker.driving import GET, hello, stepped, turns
 from tests.worker.running import WAIT_S, Client, RunningWorker, eventually
@@ -47,6 +47,7 @@ async def test_a_client_that_reads_no_answers_of_tls_is_not_read_from(tmp_path: 
     line, _, asked = renegotiating(Forger(tmp_path / "keys"))
     line.carrier.room = 0
     line.send_raw(asked)
+    await turns(100)
     assert line.carrier.get_write_buffer_size() < 262_144 + 65_536
     assert line.carrier.kernel_holds > len(asked) // 2
 
@@ -57,8 +58,9 @@ async def test_it_is_read_from_again_when_it_has_read(tmp_path: Path) -> None:
     line, protocol, asked = renegotiating(Forger(tmp_path / "keys"))
     line.carrier.room = 0
     line.send_raw(asked)
+    await turns(100)
     line.carrier.client_reads(float("inf"))
-    await turns()
+    await turns(100)
     assert not line.carrier.kernel_holds
     assert not line.carrier.is_closing()
     assert protocol.told[-1] == "resumed"
@@ -74,6 +76,7 @@ async def test_a_protocol_that_pauses_reading_is_heeded_meanwhile(
     transport = transport_of(line)
     line.carrier.room = 0
     line.send_raw(asked)
+    await turns(100)
     transport.pause_reading()
     if paused_first:
         line.carrier.client_reads(float("inf"))
@@ -83,7 +86,7 @@ async def test_a_protocol_that_pauses_reading_is_heeded_meanwhile(
         transport.resume_reading()
         assert not reads(line)
         line.carrier.client_reads(float("inf"))
-    await turns()
+    await turns(100)
     assert reads(line)
     assert not line.carrier.kernel_holds
 
@@ -107,6 +110,7 @@ async def test_what_was_read_leaves_no_large_buffer() -> None:
 
     encryption.incoming = Counted()  # type: ignore[assignment]
     line.send(BIG)
+    await turns()
     assert b"".join(each for each in protocol.told if isinstance(each, bytes)) == BIG
     assert max(fed) <= DECRYPTED_BYTES
 

@@ -14,11 +14,12 @@ from typing import Final, cast
 
 from serverkit_worker.client_hello import NamesAskedFor
 from serverkit_worker.deadlines import NEVER, DrainReason
+from serverkit_worker.encryption import DECRYPTED_BYTES, Encryption
 from serverkit_worker.errors import LIMIT_CONNECTIONS, TLS_EXPECTED, ErrorReply
 from serverkit_worker.lingering import LingeringConnection, RefusedConnection
 from serverkit_worker.serving import Serving
 from serverkit_worker.tls import TLSContexts
-from serverkit_worker.tls_transport import DECRYPTED_BYTES, Encryption, TLSTransport
+from serverkit_worker.tls_transport import TLSTransport
 
 logger = logging.getLogger("serverkit.error")
 

@@ -6,7 +6,8 @@ nothing waits while some does, cannot end one direction alone, and keep 256 KiB 
 
 Rules:
     Nothing is kept here: what is written is handed to the carrier at once, in whose buffer it
-    counts; what is read is handed on at once.
+    counts; what is read is handed on at once, but for what would take too long for one turn of the
+    loop: it waits for the next, and nothing is read meanwhile.
     What TLS itself answers to a client is bounded too: nothing is read while it reads no answers.
     Both directions end on their own, as those of TCP do.
 
@@ -14,36 +15,18 @@ Source: RFC 8446 section 6.1 (close_notify), RFC 9112 section 9.8 (incomplete cl
 """
 
 import asyncio
-import contextlib
 import ssl
 from collections.abc import Iterable
 from typing import Any, Final, override
 
-# The largest that one record of TLS can hold.
-RECORD_BYTES: Final = 16_384
-# So much of one write is encrypted at a time: OpenSSL's buffer never shrinks again.
-ENCRYPTED_BYTES: Final = 65_536
-# So much of one read is decrypted at a time, for the same reason.
-DECRYPTED_BYTES: Final = 32_768
+from serverkit_worker.client_transport import LARGE_READ
+from serverkit_worker.encryption import ENCRYPTED_BYTES, Encryption
 
-
-class Encryption:
-    """TLS on bytes: what came in, what is to go out, and the state between them.
-
-    Owner: the handshake, then the transport.
-    """
-
-    __slots__ = ("incoming", "outgoing", "ssl_object")
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self.incoming = ssl.MemoryBIO()
-        self.outgoing = ssl.MemoryBIO()
-        self.ssl_object = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
-
-    def flush(self, carrier: asyncio.Transport) -> None:
-        """Write what is to go out."""
-        if self.outgoing.pending:
-            carrier.write(self.outgoing.read())
+# Why nothing is read from the client: the protocol wants it so; the client has to read first what
+# TLS itself has answered; it has sent so much that others have their turn first.
+BY_PROTOCOL: Final = 1
+BY_ANSWERS: Final = 2
+BY_TURN: Final = 4
 
 
 class TLSTransport(asyncio.Transport, asyncio.Protocol):
@@ -58,15 +41,13 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         "_encryption",
         "_error",
         "_has_eof",
+        "_holds",
         "_is_closing",
         "_is_eof_written",
         "_is_full",
-        "_is_held",
         "_is_pause_due",
-        "_is_paused",
         "_is_writing",
         "_protocol",
-        "_read",
         "_write",
     )
 
@@ -84,13 +65,11 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._carrier = carrier
         self._encryption = encryption
         self._protocol = protocol
-        self._read = encryption.ssl_object.read
         self._write = encryption.ssl_object.write
         self._is_writing = False
         self._is_pause_due = False
         self._is_full = False  # The client has to read before more is written.
-        self._is_held = False  # And before more is read from it.
-        self._is_paused = False  # The protocol wants nothing to be read.
+        self._holds = 0  # Why nothing is read.
         self._is_closing = False
         self._is_eof_written = False
         self._has_eof = False  # The client has ended its direction.
@@ -106,16 +85,20 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         """
         self._protocol.connection_made(self)
         if (data or self._encryption.incoming.pending) and not self._is_closing:
-            self._hand_on(data)
+            self.data_received(data)
         self._encryption.flush(self._carrier)
 
     # What the carrier calls
 
     @override
     def data_received(self, data: bytes) -> None:
-        """Hand on what it says."""
-        if not self._discards:
-            self._hand_on(data)
+        """Hand on what it says; behind a lot of it, or of records, others have their turn."""
+        if self._discards:
+            return
+        self._hand_on(data)
+        if (self._encryption.rest or len(data) >= LARGE_READ) and not self._is_closing:
+            self._hold(BY_TURN)
+            asyncio.get_running_loop().call_soon(self._end_turn)
 
     @override
     def eof_received(self) -> bool:
@@ -139,10 +122,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     def resume_writing(self) -> None:
         """Hand it on."""
         self._is_full = False
-        if self._is_held:
-            self._is_held = False
-            if not (self._is_paused or self._is_closing):
-                self._carrier.resume_reading()
+        if self._holds & BY_ANSWERS:
+            self._release(BY_ANSWERS)
         self._protocol.resume_writing()
 
     @override
@@ -152,53 +133,55 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         protocol, self._protocol = self._protocol, asyncio.Protocol()
         protocol.connection_lost(self._error or exc)
 
-    def _hand_on(self, data: bytes) -> None:
+    def _end_turn(self) -> None:
+        """Go on behind the others, first with what has come already."""
+        if self._holds == BY_TURN and not self._discards and self._encryption.rest:
+            self._hand_on(self._encryption.take_rest())
+            if self._encryption.rest:
+                asyncio.get_running_loop().call_soon(self._end_turn)
+                return
+        self._release(BY_TURN)
+
+    def _hold(self, hold: int) -> None:
+        """Read nothing until `_release`."""
+        if not self._holds:
+            self._carrier.pause_reading()
+        self._holds |= hold
+
+    def _release(self, hold: int) -> None:
+        """Read again, unless there is another reason not to."""
+        self._holds &= ~hold
+        if self._holds or self._is_closing:
+            return
+        if self._encryption.rest and not self._discards:
+            self._holds = BY_TURN
+            asyncio.get_running_loop().call_soon(self._end_turn)
+        else:
+            self._carrier.resume_reading()
+
+    def _hand_on(self, data: bytes | memoryview) -> None:
         """Decrypt what has come, and give it to the protocol in one piece."""
         pieces: list[bytes] = []
-        error, has_ended = None, False
+        error = None
+        encryption = self._encryption
         try:
-            if len(data) <= DECRYPTED_BYTES:
-                has_ended = self._decrypt(data, pieces)
-            else:
-                view = memoryview(data)
-                for start in range(0, len(data), DECRYPTED_BYTES):
-                    if self._decrypt(view[start : start + DECRYPTED_BYTES], pieces):
-                        has_ended = True
-                        break
+            encryption.decrypt(data, pieces)
         except ssl.SSLError as exc:
             error = exc
-        if self._encryption.outgoing.pending:
+        if encryption.outgoing.pending:
             self._answer()
         if pieces:
             self._protocol.data_received(pieces[0] if len(pieces) == 1 else b"".join(pieces))
-        if has_ended:
+        if encryption.has_ended:
             self._peer_ended()
         elif error is not None:
             self._break(error)
 
-    def _decrypt(self, data: bytes | memoryview, pieces: list[bytes]) -> bool:
-        """Add to `pieces` what the client says; return whether it has ended its direction."""
-        encryption, read = self._encryption, self._read
-        incoming, pending = encryption.incoming, encryption.ssl_object.pending
-        incoming.write(data)
-        try:
-            while piece := read(RECORD_BYTES):
-                pieces.append(piece)
-                if not incoming.pending and not pending():
-                    return False
-        except ssl.SSLWantReadError:
-            return False  # The rest of a record is still to come.
-        except ssl.SSLZeroReturnError:
-            pass
-        return True
-
     def _answer(self) -> None:
         """Write what TLS itself has to say, which clients may ask for without end."""
         self._encryption.flush(self._carrier)
-        if self._is_full and not (self._is_held or self._is_closing):
-            self._is_held = True
-            if not self._is_paused:
-                self._carrier.pause_reading()
+        if self._is_full and not self._is_closing:
+            self._hold(BY_ANSWERS)
 
     def _peer_ended(self) -> None:
         """Tell the protocol, once, that nothing more will come."""
@@ -278,9 +261,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._carrier.write_eof()
 
     def _say_goodbye(self) -> None:
-        """Announce the end by TLS, so that nobody can forge it."""
-        with contextlib.suppress(ssl.SSLError):  # It would wait for the client's goodbye.
-            self._encryption.ssl_object.unwrap()
+        self._encryption.say_goodbye()
         self._encryption.flush(self._carrier)
 
     @override
@@ -323,17 +304,13 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     def pause_reading(self) -> None:
         """Read nothing until `resume_reading`."""
         if not self._is_closing:
-            self._is_paused = True
-            if not self._is_held:
-                self._carrier.pause_reading()
+            self._hold(BY_PROTOCOL)
 
     @override
     def resume_reading(self) -> None:
         """Read again."""
         if not self._is_closing:
-            self._is_paused = False
-            if not self._is_held:
-                self._carrier.resume_reading()
+            self._release(BY_PROTOCOL)
 
     @override
     def is_reading(self) -> bool:
