@@ -62,7 +62,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
             "alive",
             "recycling",
         ),
-        "How connections come": (
+        "How connections come, and what carries them": (
             "connector",
             "acceptor",
             "handed",
