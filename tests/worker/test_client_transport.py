@@ -198,6 +198,23 @@ def test_a_reset_is_seen_as_one(runner: asyncio.Runner) -> None:
         runner.run(reset())
 
 
+def test_a_connection_can_be_reset_again(runner: asyncio.Runner) -> None:
+    """Whoever ends a worker may come twice, before it is known that the socket is closed."""
+
+    async def reset() -> None:
+        async with connected(socket.AF_INET) as (target, theirs):
+            for _ in range(2):
+                target.reset()
+                await turns()
+            target.note_unread()
+            assert not target.has_more()
+            with pytest.raises(ConnectionResetError):
+                read_to_end(theirs)
+
+    with runner:
+        runner.run(reset())
+
+
 def test_a_unix_socket_cannot_be_reset(runner: asyncio.Runner) -> None:
     """It is closed."""
 

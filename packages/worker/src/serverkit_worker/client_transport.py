@@ -74,7 +74,7 @@ class ClientTransport:
 
     def has_more(self) -> bool:
         """Return whether the client has sent what was not read yet, as far as can be told."""
-        sock = self.transport.get_extra_info("socket")
+        sock = self._open_socket()
         if sys.platform != "linux" or sock is None or self.read_paused:
             return False
         (size,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4)))
@@ -169,17 +169,22 @@ class ClientTransport:
 
     def reset(self) -> None:
         """Close at once by a reset, so that nobody takes what was sent so far for complete."""
-        sock = self.transport.get_extra_info("socket")
+        sock = self._open_socket()
         if sock is not None and sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.transport.abort()
+
+    def _open_socket(self) -> socket.socket | None:
+        """Return the socket, if there is one still: loops may close it before they say so."""
+        sock: socket.socket | None = self.transport.get_extra_info("socket")
+        return None if sock is None or sock.fileno() < 0 else sock
 
     def _kernel_bytes(self) -> int:
         """Return how much the kernel holds of what was sent, as far as it can be asked.
 
         It may hold megabytes, so a slow client reads for long before it takes the next from us.
         """
-        sock = self.transport.get_extra_info("socket")
+        sock = self._open_socket()
         if sys.platform != "linux" or sock is None:
             return 0
         (size,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
