@@ -97,7 +97,7 @@ def test_idle_connections_are_held_counted_and_weighed(tmp_path: Path) -> None:
     """All are opened, none is closed by the server, and a busy one is timed beside them."""
     finished = run_tool(
         *("idle_connections", "--server", "floor", "--connections", "50", "--rounds", "2"),
-        *("--seconds", "0.2", "--warmup", "0.1", "--output", str(tmp_path), *cores()),
+        *("--seconds", "1", "--warmup", "0.1", "--output", str(tmp_path), *cores()),
     )
 
     artifact = artifact_of(finished, tmp_path)

@@ -208,7 +208,7 @@ def test_a_client_that_vanishes_is_noticed(any_loop: WorkerConfig, how: str) -> 
 
 def test_a_silent_client_is_given_up(any_loop: WorkerConfig) -> None:
     """By pings; one that answers stays."""
-    config = replace(any_loop, websocket_ping_interval=0.2, websocket_ping_timeout=0.5)
+    config = replace(any_loop, websocket_ping_interval=0.2, websocket_ping_timeout=3.0)
     app = Echo()
 
     async def conversation(client: ClientConnection) -> None:

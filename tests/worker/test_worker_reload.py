@@ -216,6 +216,12 @@ def test_a_reload_is_bounded(any_loop: WorkerConfig, caplog: pytest.LogCaptureFi
     assert "1" in caplog.text
 
 
+def waits(running: RunningWorker) -> bool:
+    """Say whether the worker drains, and has a deadline for that."""
+    drain = running.worker._drain
+    return drain is not None and drain._timeout is not None
+
+
 @pytest.mark.parametrize(("reload_s", "shutdown_s"), [(0.1, 10 * WAIT_S), (10 * WAIT_S, 0.1)])
 def test_the_nearer_deadline_counts(
     any_loop: WorkerConfig, reload_s: float, shutdown_s: float
@@ -228,7 +234,7 @@ def test_the_nearer_deadline_counts(
         eventually(lambda: app.entered == 1)
         with running.ended_within(WAIT_S):
             running.worker.start_draining()
-            eventually(lambda: running.worker._drain and running.worker._drain._timeout)
+            eventually(lambda: waits(running) or not running.thread.is_alive())
             running.worker.shutdown()
         assert running.worker.unfinished_count == 1
 
@@ -298,7 +304,7 @@ def test_a_client_that_asks_in_the_last_moment_is_answered(any_loop: WorkerConfi
             go_on.wait(WAIT_S)
         await mirror(scope, receive, send)
 
-    config = replace(any_loop, keep_alive_timeout=0.05)
+    config = replace(any_loop, keep_alive_timeout=0.5)
     with RunningWorker(app, config=config) as running:
         idle, busy = running.client(), running.client()
         with idle, busy:
@@ -307,7 +313,7 @@ def test_a_client_that_asks_in_the_last_moment_is_answered(any_loop: WorkerConfi
             busy.send(GET.replace(b"/ ", b"/?hold ", 1))
             idle.send(GET)
             assert entered.wait(WAIT_S)
-            time.sleep(0.2)  # The time that is to be over.
+            time.sleep(0.7)  # The time that is to be over.
             go_on.set()
             assert busy.read().body == b"hold"
             assert idle.read().status == 200
