@@ -6,11 +6,11 @@ import logging
 import os
 import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from serverkit_supervisor.handover import UNTAKEN
+from serverkit_supervisor.handover import UNTAKEN, Accepted
 from tests.supervisor.accepting import Site, is_answered, open_site
 from tests.supervisor.handed import BOUND_S, close_all, is_readable, open_descriptors
 
@@ -43,6 +43,30 @@ def test_connections_are_spread_evenly(site: Site) -> None:
 
     assert answers == {b"0": 16, b"1": 16, b"2": 16, b"3": 16}
     assert distributor.counts() == [16] * 4
+
+
+def test_those_who_wait_together_are_handed_over_together(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One message and one wake for all of them: each costs more than a connection."""
+    clients = [site.client() for _ in range(20)]
+    handover = site.handover()
+    give, gives = handover.outlet.give, []
+
+    def note(connections: Sequence[Accepted]) -> int:
+        gives.append(len(connections))
+        return give(connections)
+
+    monkeypatch.setattr(handover.outlet, "give", note)
+    distributor = site.distributor()
+    distributor.add(handover.outlet)
+    distributor.start()
+
+    for _ in clients:
+        connection = handover.source.accept()
+        assert connection is not None
+        connection.socket.close()
+    assert gives == [20]
 
 
 def test_a_worker_that_loses_its_connections_gets_the_next(site: Site) -> None:

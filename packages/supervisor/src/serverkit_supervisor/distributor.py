@@ -181,10 +181,7 @@ class AcceptDistributor:
 
     def _take_turn(self) -> None:
         """Wait until there is something to do, and do it."""
-        events = self._selector.select(0) if self._intake.is_busy else []
-        if not events:
-            self._intake.calm_down()
-            events = self._selector.select(self._wait_s)
+        events = self._selector.select(self._wait_s)
         with self._lock:
             now = time.monotonic()
             self._serve(self._hear(events, now), now)

@@ -24,8 +24,7 @@ _BATCH: Final = 64
 class Intake:
     """The listening sockets, and when they are listened to.
 
-    Owner: the distributor; who holds its lock, `is_busy` and `calm_down` excepted, which are for
-    its thread.
+    Owner: the distributor; who holds its lock.
 
     Attributes:
         rests_until: nothing is accepted before.
@@ -53,19 +52,9 @@ class Intake:
             raise
         self._selector = selector
         self._is_listening = False
-        self._batch = 1
         self._shortage = Shortage()
         self._unswept = set(self._listeners)
         self.rests_until = 0.0
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether connections come one after another: look for more before waiting."""
-        return self._batch > 1
-
-    def calm_down(self) -> None:
-        """Nobody waits any more: what comes next is handed out at once."""
-        self._batch = 1
 
     def listen(self, wanted: bool) -> None:  # noqa: FBT001  it is what it says
         """Wake by the selector when connections wait, or let them wait."""
@@ -88,7 +77,7 @@ class Intake:
         refuses: bool,
         now: float,
     ) -> None:
-        """Accept some.
+        """Accept those who wait, but no more in one go than leaves others their turn.
 
         Args:
             ready: the listening sockets that have connections, as far as it is known.
@@ -102,12 +91,8 @@ class Intake:
         """
         # Whoever could not listen tries all: there is most likely somebody who waits.
         for each in ready if self._is_listening else self._listeners:
-            count = self._batch if refuses else min(self._batch, room - len(accepted))
+            count = _BATCH if refuses else min(_BATCH, room - len(accepted))
             self._accept_from(each, accepted, int(count), room, now)
-        if accepted:
-            # While they come one after another, more are accepted in one go. That nobody waits any
-            # more the selector says: an `accept` that fails costs more than one that succeeds.
-            self._batch = min(_BATCH, 2 * self._batch)
 
     def sweep(self, accepted: list[Accepted], *, room: float, now: float) -> bool:
         """Accept those who wait, a batch at a time, and close what nobody waits at any more.

@@ -18,10 +18,13 @@ class Wakeup:
     they do nothing.
     """
 
-    __slots__ = ("_descriptor", "_lock", "_pair")
+    __slots__ = ("_clearing", "_descriptor", "_pair", "_setting")
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # A finaliser may call `set` where this thread holds it.
+        # Never is a descriptor used that another thread may have closed. There are two locks, for
+        # who is woken would else wait for who still holds the one.
+        self._setting = threading.RLock()  # A finaliser may call `set` where this thread holds it.
+        self._clearing = threading.Lock()
         self._pair: tuple[socket.socket, socket.socket] | None = None
         if sys.platform == "linux":
             self._descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -37,7 +40,7 @@ class Wakeup:
 
     def set(self) -> None:
         """Make the descriptor readable."""
-        with self._lock:  # Never by number what another thread may have closed.
+        with self._setting:
             if self._descriptor < 0:
                 return
             try:
@@ -50,7 +53,7 @@ class Wakeup:
 
     def clear(self) -> None:
         """Make the descriptor unreadable until the next `set`."""
-        with self._lock:
+        with self._clearing:
             if self._descriptor < 0:
                 return
             with contextlib.suppress(BlockingIOError):
@@ -58,7 +61,7 @@ class Wakeup:
 
     def close(self) -> None:
         """Release the descriptor. Repeatable."""
-        with self._lock:
+        with self._setting, self._clearing:
             if self._descriptor < 0:
                 return
             descriptor, self._descriptor = self._descriptor, -1
