@@ -63,6 +63,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
             "recycling",
         ),
         "How connections come, and what carries them": (
+            "socket_transport",
             "connector",
             "acceptor",
             "handed",

@@ -1,11 +1,15 @@
 """Settings that several tests of the worker are run with."""
 
+import socket
+from collections.abc import Iterator
+
 import pytest
 
 from serverkit_worker.config import WorkerConfig
 from tests.worker import driving, running
 from tests.worker.carried_by_tls import carry_by_tls
 from tests.worker.certificates import authority
+from tests.worker.transports import Begin, Pair, begin_ours, begin_theirs
 
 # Whatever holds for connections in plain text holds over TLS.
 OVER_TLS = (
@@ -55,3 +59,21 @@ def any_loop(request: pytest.FixtureRequest) -> WorkerConfig:
     """The defaults, with each kind of loop."""
     pytest.importorskip(request.param)
     return WorkerConfig(loop=request.param)
+
+
+@pytest.fixture(params=[begin_ours, begin_theirs], ids=["ours", "theirs"])
+def begin(request: pytest.FixtureRequest) -> Begin:
+    """Both transports: what holds for one holds for the other."""
+    made: Begin = request.param
+    return made
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    """Both ends of a connection: the client's, which does not block, and ours."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname(), running.WAIT_S)
+        server, _ = listener.accept()
+    client.setblocking(False)  # noqa: FBT003  the standard library's signature
+    with client, server:
+        yield client, server

@@ -40,7 +40,7 @@ class Noting(asyncio.Protocol):
         self.transport = transport
 
 
-def test_a_task_is_done_when_the_protocol_has_its_transport(
+def test_the_protocol_has_its_transport_at_once_or_when_a_task_is_done(
     any_loop: WorkerConfig, pair: tuple[socket.socket, socket.socket]
 ) -> None:
     """Who closes the transport closes the connection."""
@@ -48,7 +48,9 @@ def test_a_task_is_done_when_the_protocol_has_its_transport(
 
     async def scene() -> None:
         protocol = Noting()
-        await Connector(asyncio.get_running_loop()).connect(server, protocol)
+        task = Connector(asyncio.get_running_loop()).connect(server, protocol)
+        if task is not None:
+            await task
         assert protocol.transport is not None
         protocol.transport.close()
         await closed(server)

@@ -58,7 +58,7 @@ class Acceptor:
         Args:
             loop: that serves the connections.
             sock: bound. It stays the caller's: a duplicate is used.
-            admit: takes over each connection.
+            admit: takes over each connection, and makes it non-blocking.
             backlog: how many connections may wait in the kernel.
         """
         self._loop = loop
@@ -111,7 +111,6 @@ class Acceptor:
                     continue
                 self._rest(exc)
                 return
-            connection.setblocking(False)  # noqa: FBT003  the standard library's signature
             self._admit(connection)
 
     def _rest(self, exc: OSError) -> None:

@@ -119,6 +119,8 @@ class Intake:
     def _let_in(self, connection: socket.socket, listener: int, refusal: ErrorReply | None) -> None:
         serving = self._serving
         task = self._connector.connect(connection, self._protocol(listener, refusal))
+        if task is None:
+            return
         if refusal is None:
             serving.keep_connecting(task)
         elif not task.done():

@@ -1,0 +1,338 @@
+"""A transport over a socket, for the event loops that watch descriptors.
+
+The standard library has one of its own, which a connection gets by way of a task and three turns of
+the loop, with a look for data only after that. This one begins at once, with what the client has
+sent already: a connection of one request is served within one turn, and the loop never watches it.
+
+Rules:
+    The loop watches the descriptor for writing while something is unsent, and only then.
+    `connection_lost` comes once, in a turn of the loop of its own, and last of all.
+    No error leaves the transport: those of the socket end it, those of the protocol also reach the
+    loop's exception handler.
+
+Source: asyncio's "Transports and Protocols", whose contract this keeps.
+"""
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any, Final, override
+
+# So much is read at once, then others have their turn.
+READ_BYTES: Final = 65_536
+# Of what is unsent: above the one the protocol pauses, down to the other it resumes.
+HIGH_WATER_BYTES: Final = 65_536
+LOW_WATER_BYTES: Final = 16_384
+# So many buffers go out in one call; systems allow 1024 as a rule.
+_BUFFERS: Final = 512
+_NOBODY: Final = asyncio.Protocol()
+
+type Buffer = bytes | bytearray | memoryview
+
+
+class SocketTransport(asyncio.Transport):
+    """The transport of one connected socket.
+
+    Owner: the worker's loop thread. The socket belongs to it, and is closed at the end.
+    """
+
+    __slots__ = (
+        "_descriptor",
+        "_has_eof",
+        "_is_closing",
+        "_is_eof_due",
+        "_is_lost",
+        "_is_paused",
+        "_is_protocol_paused",
+        "_is_watched",
+        "_loop",
+        "_protocol",
+        "_socket",
+        "_unsent",
+    )
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, protocol: asyncio.Protocol
+    ) -> None:
+        """Take over a socket; nothing happens before `start`.
+
+        Args:
+            loop: that can watch descriptors.
+            sock: connected; made non-blocking, unless it is.
+            protocol: no `BufferedProtocol`.
+        """
+        super().__init__()
+        if sock.gettimeout() != 0:
+            sock.setblocking(False)  # noqa: FBT003  the standard library's signature
+        self._loop = loop
+        self._socket = sock
+        self._descriptor = sock.fileno()
+        self._protocol = protocol
+        self._unsent: deque[memoryview] = deque()
+        self._is_watched = False  # For reading, by the loop.
+        self._is_paused = False  # The protocol wants nothing to be read.
+        self._has_eof = False  # The client sends no more.
+        self._is_protocol_paused = False  # Too much is unsent.
+        self._is_eof_due = False  # Behind what is unsent; or it is sent.
+        self._is_closing = False
+        self._is_lost = False  # `connection_lost` was called, or is about to be.
+
+    def start(self) -> None:
+        """Let the protocol begin, and read what is here already."""
+        try:
+            self._protocol.connection_made(self)
+        except Exception as exc:  # noqa: BLE001  whatever it is, it ends this connection alone
+            self._report(exc)
+        if self.is_reading():
+            self._read()
+            self._watch()
+
+    # Reading
+
+    def _read(self) -> None:
+        """Hand on what is here. Called by the loop when there is something."""
+        try:
+            data = self._socket.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as exc:
+            self._cut_off(exc)
+            return
+        try:
+            if data:
+                self._protocol.data_received(data)
+            else:
+                self._end_reading()
+        except Exception as exc:  # noqa: BLE001  as above
+            self._report(exc)
+
+    def _end_reading(self) -> None:
+        """Tell the protocol that nothing more will come; it decides whether to go on."""
+        self._has_eof = True
+        self._unwatch()
+        if not self._protocol.eof_received():
+            self.close()
+
+    def _watch(self) -> None:
+        """Let the loop say when there is something to read, if anybody wants it."""
+        if not self._is_watched and self.is_reading():
+            self._is_watched = True
+            self._loop.add_reader(self._descriptor, self._read)
+
+    def _unwatch(self) -> None:
+        if self._is_watched:
+            self._is_watched = False
+            self._loop.remove_reader(self._descriptor)
+
+    @override
+    def is_reading(self) -> bool:
+        """Return whether the protocol is given what comes."""
+        return not (self._is_closing or self._is_paused or self._has_eof)
+
+    @override
+    def pause_reading(self) -> None:
+        """Read nothing until `resume_reading`."""
+        self._is_paused = True
+        self._unwatch()
+
+    @override
+    def resume_reading(self) -> None:
+        """Read again."""
+        self._is_paused = False
+        self._watch()
+
+    # Writing
+
+    @override
+    def write(self, data: Buffer) -> None:
+        """Send, or keep what the kernel does not take at once."""
+        if self._unsent or self._is_closing or self._is_eof_due:
+            self._write_later((data,))
+            return
+        try:
+            sent = self._socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError as exc:
+            self._cut_off(exc)
+            return
+        if sent < len(data):
+            self._keep((data,), sent)
+
+    @override
+    def writelines(self, list_of_data: Iterable[Buffer]) -> None:
+        """Send all, in as few packets as possible."""
+        buffers = tuple(list_of_data)
+        if self._unsent or self._is_closing or self._is_eof_due or len(buffers) > _BUFFERS:
+            self._write_later(buffers)
+            return
+        try:
+            sent = self._socket.sendmsg(buffers)
+        except BlockingIOError:
+            sent = 0
+        except OSError as exc:
+            self._cut_off(exc)
+            return
+        self._keep(buffers, sent)
+
+    def _write_later(self, buffers: Sequence[Buffer]) -> None:
+        """Keep what comes behind something unsent; throw away what nobody will get."""
+        if self._is_eof_due:
+            raise RuntimeError("nothing can be written behind the end")
+        if not self._is_closing:
+            self._keep(buffers, 0)
+
+    def _keep(self, buffers: Sequence[Buffer], sent: int) -> None:
+        """Keep all but the first `sent` bytes, until the kernel takes them."""
+        was_empty = not self._unsent
+        for buffer in buffers:
+            size = len(buffer)
+            if sent < size:
+                self._unsent.append(memoryview(buffer)[sent:])
+            sent = max(0, sent - size)
+        if was_empty and self._unsent:
+            self._loop.add_writer(self._descriptor, self._write_on)
+        if not self._is_protocol_paused and self.get_write_buffer_size() > HIGH_WATER_BYTES:
+            self._is_protocol_paused = True
+            self._protocol.pause_writing()
+
+    def _write_on(self) -> None:
+        """Send more of what is unsent. Called by the loop when the kernel takes more."""
+        unsent = self._unsent
+        try:
+            sent = self._socket.sendmsg(tuple(islice(unsent, _BUFFERS)))
+        except BlockingIOError:
+            return
+        except OSError as exc:
+            self._cut_off(exc)
+            return
+        while unsent and sent >= len(unsent[0]):
+            sent -= len(unsent.popleft())
+        if sent:
+            unsent[0] = unsent[0][sent:]
+        if not unsent:
+            self._loop.remove_writer(self._descriptor)
+            self._all_sent()
+        if self._is_protocol_paused and self.get_write_buffer_size() <= LOW_WATER_BYTES:
+            self._is_protocol_paused = False
+            try:
+                self._protocol.resume_writing()
+            except Exception as exc:  # noqa: BLE001  as above
+                self._report(exc)
+
+    def _all_sent(self) -> None:
+        """Do what was to come after that."""
+        if self._is_closing:
+            self._lose_soon(None)
+        elif self._is_eof_due:
+            try:
+                self._socket.shutdown(socket.SHUT_WR)
+            except OSError as exc:
+                self._cut_off(exc)
+
+    @override
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes are unsent."""
+        return sum(map(len, self._unsent))
+
+    @override
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        """Return the low one and the high one, in bytes."""
+        return LOW_WATER_BYTES, HIGH_WATER_BYTES
+
+    @override
+    def can_write_eof(self) -> bool:
+        """Return True: each direction ends on its own."""
+        return True
+
+    @override
+    def write_eof(self) -> None:
+        """End the direction to the client, behind what is unsent.
+
+        Raises:
+            OSError: the client has reset the connection.
+        """
+        if self._is_eof_due or self._is_closing:
+            return
+        self._is_eof_due = True
+        if not self._unsent:
+            self._socket.shutdown(socket.SHUT_WR)
+
+    # How it ends
+
+    @override
+    def is_closing(self) -> bool:
+        """Return whether it is closed, or about to be."""
+        return self._is_closing
+
+    @override
+    def close(self) -> None:
+        """Close once all that was written is sent. Repeatable."""
+        if not self._is_closing:
+            self._is_closing = True
+            self._unwatch()
+            if not self._unsent:
+                self._lose_soon(None)
+
+    @override
+    def abort(self) -> None:
+        """Close at once. Repeatable."""
+        self._cut_off(None)
+
+    def _report(self, exc: Exception) -> None:
+        """Close at once, for a fault of the protocol."""
+        context = {"message": "A protocol failed", "exception": exc, "transport": self}
+        self._loop.call_exception_handler({**context, "protocol": self._protocol})
+        self._cut_off(exc)
+
+    def _cut_off(self, exc: Exception | None) -> None:
+        """Close at once."""
+        self._is_closing = True
+        self._unwatch()
+        if self._unsent:
+            self._unsent.clear()
+            self._loop.remove_writer(self._descriptor)
+        self._lose_soon(exc)
+
+    def _lose_soon(self, exc: Exception | None) -> None:
+        if not self._is_lost:
+            self._is_lost = True
+            self._loop.call_soon(self._lose, exc)
+
+    def _lose(self, exc: Exception | None) -> None:
+        """Tell the protocol, and let go of everything."""
+        protocol, self._protocol = self._protocol, _NOBODY
+        try:
+            protocol.connection_lost(exc)
+        finally:
+            self._socket.close()
+
+    # What is said of it
+
+    @override
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return the `socket`; or its `sockname` or `peername`, unless the client has left."""
+        if name == "socket":
+            return self._socket
+        try:
+            if name == "sockname":
+                return self._socket.getsockname()
+            if name == "peername":
+                return self._socket.getpeername()
+        except OSError:
+            pass
+        return default
+
+    @override
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Let another protocol go on, which is no `BufferedProtocol`."""
+        if not isinstance(protocol, asyncio.Protocol):
+            raise TypeError("the protocol must be an asyncio.Protocol")
+        self._protocol = protocol
+
+    @override
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """Return who is told what happens."""
+        return self._protocol
