@@ -231,6 +231,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "The application and its workers: what, how many, where": (
             "app_import",
             "import_timeout",
+            "early_signals",
             "cpus",
             "gil",
             "worker_plan",

@@ -128,6 +128,27 @@ def test_a_signal_ends_a_start(number: signal.Signals) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("mode", ["async", "thread"])
+def test_a_signal_during_the_import_is_answered_after_it(
+    tmp_path: Path, serve: Serve, mode: str
+) -> None:
+    """It does not end a server whose application is imported still."""
+    (tmp_path / "early.py").write_text(
+        "import os, signal\nfrom tests.support.apps.probe import app\n"
+        "if not os.environ.get('IS_IMPORTED'):\n"
+        "    os.environ['IS_IMPORTED'] = 'yes'\n"
+        "    for name in ('HUP', 'TTIN', 'TTOU', 'USR1'):\n"
+        "        signal.raise_signal(getattr(signal, f'SIG{name}'))\n",
+        "utf-8",
+    )
+    server = serve("early:app", "--app-dir", str(tmp_path), "--worker-mode", mode)
+    if mode == "async":
+        server.wait_for_output("is not possible: the server has one worker, in itself")
+    else:
+        server.wait_for_output("generation 1 serves|it cannot do this now: reload")
+
+
+@pytest.mark.slow
 def test_one_worker_in_the_server_refuses_what_needs_others(serve: Serve) -> None:
     """Signals that command workers lead to a line in the log that says what they need."""
     server = serve(f"{APP}:app")

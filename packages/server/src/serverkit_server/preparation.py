@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from serverkit_server.app_import import check_app, import_app
 from serverkit_server.config import ServerConfig
+from serverkit_server.early_signals import EarlySignals
 from serverkit_server.gil import GilWatch, warn_if_gil_is_back
 from serverkit_server.import_timeout import bounded_import
 from serverkit_server.listeners import Listeners
@@ -34,6 +35,7 @@ class Prepared(NamedTuple):
         tls: the certificates; None: there is no TLS, or each process loads them.
         service: ties the server to the system.
         watcher: notices changes of files, once it is allowed to.
+        early: has the signals that came while nobody could obey them.
     """
 
     plan: WorkerPlan
@@ -42,6 +44,7 @@ class Prepared(NamedTuple):
     tls: ServedTLS | None
     service: Service
     watcher: ReloadWatcher
+    early: EarlySignals
 
 
 @contextlib.contextmanager
@@ -71,13 +74,15 @@ def prepare(
             ReloadWatcher(config, app_path, lambda _changed: server.graceful_reload())
         )
         service = stack.enter_context(Service(config, server))
-        plan, loaded = _load_app(config, plan_workers(config), app, app_path)
-        certificates = load_certificates(config, plan)
+        early = EarlySignals()
+        with early if install_signals else contextlib.nullcontext():
+            plan, loaded = _load_app(config, plan_workers(config), app, app_path)
+            certificates = load_certificates(config, plan)
         if install_signals:
             stack.enter_context(service.signals(app_lives_here=plan.place != "process"))
         listeners = stack.enter_context(service.open_listeners())
         tls = ServedTLS.of(certificates, config, listeners)
-        yield Prepared(plan, loaded, listeners, tls, service, watcher)
+        yield Prepared(plan, loaded, listeners, tls, service, watcher, early)
 
 
 def _load_app(

@@ -261,6 +261,7 @@ class Server:
         serving = self._serving = self._make_serving(prepared, tell_ready)
         if self._is_stop_wanted:  # since before there was somebody to tell
             serving.shutdown()
+        prepared.early.send_again()
         try:
             with woken_by_signals():
                 await serving.run()
