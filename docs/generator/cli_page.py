@@ -19,8 +19,8 @@ INTRODUCTION = f"""# The command line
 with the defaults.
 
 Exit codes of every command: 0 when it did what it was asked, 1 with the reason on stderr, 2 for a
-command line that cannot be understood, 130 when it was interrupted from the keyboard before it
-served.
+command line that cannot be understood, 130 when it was interrupted from the keyboard while it
+read its settings or imported the application.
 """
 _WITH_SETTINGS = "serverkit serve"
 _EXAMPLE = re.compile(r"^  (\S.*?)(?:  +(.*))?$", re.MULTILINE)

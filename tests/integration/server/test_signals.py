@@ -106,6 +106,29 @@ def test_a_thread_that_does_not_end_does_not_hold_the_process(serve: Serve) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("mode", ["async", "thread", "process"])
+def test_a_thread_of_the_application_s_own_does_not_hold_the_process(
+    tmp_path: Path, serve: Serve, mode: str
+) -> None:
+    """One that it has started itself is waited for, within bounds, and then named."""
+    (tmp_path / "busy.py").write_text(
+        "import threading\nfrom tests.support.apps.probe import app\n"
+        "threading.Thread(target=threading.Event().wait, name='busy bee').start()\n",
+        "utf-8",
+    )
+    flags = ("--worker-mode", mode, "--shutdown-timeout", "0.5")
+    server = serve("busy:app", "--app-dir", str(tmp_path), *flags)
+    server.send_signal(signal.SIGTERM)
+    code = server.wait()
+    if mode == "process":  # it is the worker's process that has it
+        assert code == 0
+        assert "The worker has left threads behind: busy bee." in server.output
+    else:
+        assert code == 1
+        assert "(busy bee) did not finish within 0.5 s" in server.output
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_ends_a_start(number: signal.Signals) -> None:
     """A server that is told to stop before it is up does so, cleanly, with no banner."""

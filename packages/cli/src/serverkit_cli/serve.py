@@ -6,6 +6,7 @@ from serverkit_cli.failure import told
 from serverkit_cli.help_layout import HeadedCommand, examples
 from serverkit_cli.options import app_name, app_parameters, setting_options
 from serverkit_cli.settings import load_settings
+from serverkit_server.process_end import bound_end
 from serverkit_server.server import Server
 
 
@@ -40,3 +41,4 @@ def serve(ctx: click.Context, /, **_parameters: object) -> None:
     loaded = load_settings(ctx)
     with told(debug=loaded.config.debug, sources=loaded.sources):
         Server(loaded.config, app).run()
+    bound_end(loaded.config.shutdown_timeout)

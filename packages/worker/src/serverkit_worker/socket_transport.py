@@ -51,6 +51,7 @@ class SocketTransport(asyncio.Transport):
         "_protocol",
         "_socket",
         "_unsent",
+        "_unsent_bytes",
     )
 
     def __init__(
@@ -71,6 +72,7 @@ class SocketTransport(asyncio.Transport):
         self._descriptor = sock.fileno()
         self._protocol = protocol
         self._unsent: deque[memoryview] = deque()
+        self._unsent_bytes = 0
         self._is_watched = False  # For reading, by the loop.
         self._is_paused = False  # The protocol wants nothing to be read.
         self._has_eof = False  # The client sends no more.
@@ -191,10 +193,11 @@ class SocketTransport(asyncio.Transport):
             size = len(buffer)
             if sent < size:
                 self._unsent.append(memoryview(buffer)[sent:])
+                self._unsent_bytes += size - sent
             sent = max(0, sent - size)
         if was_empty and self._unsent:
             self._loop.add_writer(self._descriptor, self._write_on)
-        if not self._is_protocol_paused and self.get_write_buffer_size() > HIGH_WATER_BYTES:
+        if not self._is_protocol_paused and self._unsent_bytes > HIGH_WATER_BYTES:
             self._is_protocol_paused = True
             self._protocol.pause_writing()
 
@@ -208,6 +211,7 @@ class SocketTransport(asyncio.Transport):
         except OSError as exc:
             self._cut_off(exc)
             return
+        self._unsent_bytes -= sent
         while unsent and sent >= len(unsent[0]):
             sent -= len(unsent.popleft())
         if sent:
@@ -215,7 +219,7 @@ class SocketTransport(asyncio.Transport):
         if not unsent:
             self._loop.remove_writer(self._descriptor)
             self._all_sent()
-        if self._is_protocol_paused and self.get_write_buffer_size() <= LOW_WATER_BYTES:
+        if self._is_protocol_paused and self._unsent_bytes <= LOW_WATER_BYTES:
             self._is_protocol_paused = False
             try:
                 self._protocol.resume_writing()
@@ -235,7 +239,7 @@ class SocketTransport(asyncio.Transport):
     @override
     def get_write_buffer_size(self) -> int:
         """Return how many bytes are unsent."""
-        return sum(map(len, self._unsent))
+        return self._unsent_bytes
 
     @override
     def get_write_buffer_limits(self) -> tuple[int, int]:
@@ -293,6 +297,7 @@ class SocketTransport(asyncio.Transport):
         self._unwatch()
         if self._unsent:
             self._unsent.clear()
+            self._unsent_bytes = 0
             self._loop.remove_writer(self._descriptor)
         self._lose_soon(exc)
 
