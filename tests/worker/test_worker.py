@@ -152,12 +152,13 @@ def test_its_shutdown_is_everyone_s(any_loop: WorkerConfig) -> None:
 
 def test_it_is_idle_while_nobody_is_connected(any_loop: WorkerConfig) -> None:
     """Before, between and after."""
-    with RunningWorker(hello, config=any_loop) as running:
+    app = Recorder()
+    with RunningWorker(app, config=any_loop) as running:
         worker = running.worker
         assert worker.is_idle()
         with running.client() as client:
             assert client.ask(GET).status == 200
-            assert not worker.is_idle()
+            assert not worker.is_idle(), app.scopes
         eventually(worker.is_idle)
 
 

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from serverkit_server.errors import AppImportError
 
@@ -23,6 +23,10 @@ _NOT_OF_APP = (
     str(Path(importlib.__file__).parent),
     str(Path(__file__).parent),
 )
+
+
+# A signal that comes just before something begins to wait does not end that wait: hence once more.
+_AGAIN_S: Final = 0.05
 
 
 class _TookTooLong(BaseException):
@@ -49,7 +53,7 @@ class ImportCanceller:
         with self._lock:
             self.is_asked = True
             if self._is_importing:
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
+                signal.setitimer(signal.ITIMER_REAL, _AGAIN_S, _AGAIN_S)
 
     def begin(self) -> None:
         """Send the signal from now on."""
@@ -80,11 +84,12 @@ def bounded_import(timeout_s: float, canceller: ImportCanceller | None = None) -
 
     def give_up(_number: int, _frame: FrameType | None) -> None:
         if not is_over:
+            signal.setitimer(signal.ITIMER_REAL, 0)  # The application may clean up in peace.
             raise ImportCancelled if canceller.is_asked else _TookTooLong
 
     signal.signal(signal.SIGALRM, give_up)
     try:
-        signal.setitimer(signal.ITIMER_REAL, timeout_s)
+        signal.setitimer(signal.ITIMER_REAL, timeout_s, _AGAIN_S)
         canceller.begin()
         yield
         is_over = True
