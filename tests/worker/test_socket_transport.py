@@ -1,13 +1,19 @@
 """The transport over a socket: it keeps the contract of asyncio's own, and begins at once."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 from typing import override
 
 import pytest
 
-from serverkit_worker.socket_transport import HIGH_WATER_BYTES, SocketTransport
+from serverkit_worker.socket_transport import (
+    HIGH_WATER_BYTES,
+    LARGE_READ_BYTES,
+    READ_BYTES,
+    SocketTransport,
+)
 from tests.worker.transports import (
     BIG,
     Begin,
@@ -58,6 +64,32 @@ def test_what_comes_later_is_handed_on(begin: Begin, pair: Pair) -> None:
             assert protocol.told == ["made", *["data"] * 3]
 
     assert not run(scene)
+
+
+def test_who_sends_much_is_read_in_larger_pieces(pair: Pair) -> None:
+    """Little is asked for at first, and more once a client has sent that much."""
+
+    class Sizing(Noting):
+        @override
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            sizes.append(len(data))
+
+    async def scene() -> None:
+        client, protocol = pair[0], Sizing()
+        async with begun(begin_ours, pair, protocol) as transport:
+            transport.pause_reading()
+            sent = 0
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    sent += client.send(BIG)
+            transport.resume_reading()
+            await until(lambda: len(protocol.received) == sent)
+
+    sizes: list[int] = []
+    assert not run(scene)
+    assert sizes[0] == READ_BYTES
+    assert READ_BYTES < sizes[1] <= LARGE_READ_BYTES
 
 
 def test_nothing_is_read_while_reading_is_paused(begin: Begin, pair: Pair) -> None:

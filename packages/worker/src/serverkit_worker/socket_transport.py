@@ -20,8 +20,10 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any, Final, override
 
-# So much is read at once, then others have their turn.
+# So much is read at once, then others have their turn: little at first, for Python must take and
+# give back as much for every read; more where a client has sent that much.
 READ_BYTES: Final = 65_536
+LARGE_READ_BYTES: Final = 262_144
 # Of what is unsent: above the one the protocol pauses, down to the other it resumes.
 HIGH_WATER_BYTES: Final = 65_536
 LOW_WATER_BYTES: Final = 16_384
@@ -49,6 +51,7 @@ class SocketTransport(asyncio.Transport):
         "_is_watched",
         "_loop",
         "_protocol",
+        "_read_bytes",
         "_socket",
         "_unsent",
         "_unsent_bytes",
@@ -73,6 +76,7 @@ class SocketTransport(asyncio.Transport):
         self._protocol = protocol
         self._unsent: deque[memoryview] = deque()
         self._unsent_bytes = 0
+        self._read_bytes = READ_BYTES
         self._is_watched = False  # For reading, by the loop.
         self._is_paused = False  # The protocol wants nothing to be read.
         self._has_eof = False  # The client sends no more.
@@ -96,7 +100,7 @@ class SocketTransport(asyncio.Transport):
     def _read(self) -> None:
         """Hand on what is here. Called by the loop when there is something."""
         try:
-            data = self._socket.recv(READ_BYTES)
+            data = self._socket.recv(self._read_bytes)
         except BlockingIOError:
             return
         except OSError as exc:
@@ -104,6 +108,8 @@ class SocketTransport(asyncio.Transport):
             return
         try:
             if data:
+                if len(data) == READ_BYTES:
+                    self._read_bytes = LARGE_READ_BYTES
                 self._protocol.data_received(data)
             else:
                 self._end_reading()
