@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -153,7 +154,8 @@ def test_its_shutdown_is_everyone_s(any_loop: WorkerConfig) -> None:
 def test_it_is_idle_while_nobody_is_connected(any_loop: WorkerConfig) -> None:
     """Before, between and after."""
     app = Recorder()
-    with RunningWorker(app, config=any_loop) as running:
+    config = replace(any_loop, keep_alive_timeout=WAIT_S)
+    with RunningWorker(app, config=config) as running:
         worker = running.worker
         assert worker.is_idle()
         with running.client() as client:
