@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
-import struct
 from typing import override
 
 import pytest
@@ -22,6 +20,7 @@ from tests.worker.transports import (
     begin_ours,
     begun,
     received,
+    reset,
     run,
     until,
 )
@@ -227,9 +226,7 @@ def test_a_client_that_has_left_has_no_name(pair: Pair) -> None:
         client, protocol = pair[0], Noting()
         async with begun(begin_ours, pair, protocol) as transport:
             transport.pause_reading()
-            linger = struct.pack("ii", 1, 0)
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            client.close()
+            reset(client)
             assert transport.get_extra_info("peername") is None
 
     assert not run(scene)

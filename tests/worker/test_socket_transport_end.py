@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import struct
 from typing import override
 
 import pytest
@@ -15,6 +14,7 @@ from tests.worker.transports import (
     begin_ours,
     begun,
     received,
+    reset,
     run,
     until,
 )
@@ -122,9 +122,7 @@ def test_a_client_that_resets_is_lost(begin: Begin, pair: Pair, how: str) -> Non
                 transport.write(BIG)
             if how != "read":
                 transport.pause_reading()
-            linger = struct.pack("ii", 1, 0)
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            client.close()
+            reset(client)
             while not protocol.lost:
                 if how == "write":
                     transport.write(b"a")
@@ -143,9 +141,7 @@ def test_ending_our_direction_may_come_too_late(pair: Pair) -> None:
         client, protocol = pair[0], Noting()
         async with begun(begin_ours, pair, protocol) as transport:
             transport.pause_reading()
-            linger = struct.pack("ii", 1, 0)
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            client.close()
+            reset(client)
             with pytest.raises(OSError, match=r"not connected|no longer"):
                 transport.write_eof()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import override
@@ -109,6 +110,12 @@ async def begun(begin: Begin, pair: Pair, protocol: Noting) -> AsyncIterator[asy
     await until(lambda: pair[1].fileno() < 0)
     assert len(protocol.lost) == 1
     assert protocol.told[-1] == "lost"
+
+
+def reset(client: socket.socket) -> None:
+    """Leave by a reset."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
 
 
 async def received(client: socket.socket) -> bytes:

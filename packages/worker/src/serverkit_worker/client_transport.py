@@ -25,8 +25,8 @@ _WRITELINES_PAUSES: Final = sys.version_info >= (3, 13, 2) or (
 _TCP_FAMILIES: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
 
-# From so many bytes on a read may not have been all there is: uvloop reads up to 256,000 at once.
-# (`SocketTransport` reads fewer, and never goes on in the same turn.)
+# From so many bytes on a read may not have been all there is: uvloop reads up to 256,000 at once,
+# `SocketTransport` up to 256 KiB.
 LARGE_READ: Final = 250_000
 # So much is written for a client that reads as fast until others have their turn: milliseconds.
 TURN_BYTES: Final = 1_048_576
