@@ -108,11 +108,9 @@ FAILURES = {
     "syntax": ({"on_import": "def broken(:"}, "SyntaxError"),
     "lifespan": ({"on_start": "raise ValueError('no luck')"}, "failed to start: no luck"),
 }
-# To import is the same in a process, but that it could end by it; the start comes from elsewhere.
-FAILING = [*(("thread", name) for name in FAILURES), ("process", "exit"), ("process", "lifespan")]
 
 
-@pytest.mark.parametrize(("mode", "what"), FAILING)
+@pytest.mark.parametrize("what", FAILURES)
 def test_new_code_that_fails_changes_nothing(
     serve: Serve, app: EditableApp, mode: str, what: str
 ) -> None:
