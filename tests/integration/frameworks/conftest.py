@@ -1,6 +1,6 @@
 """A server for the application of each framework, with and without TLS."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -31,8 +31,14 @@ def server(
 
 
 @pytest.fixture
-def client(server: ServerProcess) -> Iterator[httpx.Client]:
-    """Return a client of the server that keeps its connections open."""
+def new_client(server: ServerProcess) -> Callable[[], httpx.Client]:
+    """Return what makes a client of the server that keeps its connections open."""
     trust = server.trust or True
-    with httpx.Client(base_url=server.url, timeout=WAIT_S, trust_env=False, verify=trust) as client:
+    return lambda: httpx.Client(base_url=server.url, timeout=WAIT_S, trust_env=False, verify=trust)
+
+
+@pytest.fixture
+def client(new_client: Callable[[], httpx.Client]) -> Iterator[httpx.Client]:
+    """Return a client."""
+    with new_client() as client:
         yield client
