@@ -63,8 +63,8 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
             "recycling",
         ),
         "How connections come, and what carries them": (
+            "readers",
             "socket_transport",
-            "connector",
             "acceptor",
             "handed",
             "client_transport",

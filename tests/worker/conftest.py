@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from serverkit_worker.config import WorkerConfig
-from tests.worker import driving, running
+from tests.worker import driving, running, transports
 from tests.worker.carried_by_tls import carry_by_tls
 from tests.worker.certificates import authority
 from tests.worker.transports import Begin, Pair, begin_ours, begin_theirs
@@ -61,11 +61,13 @@ def any_loop(request: pytest.FixtureRequest) -> WorkerConfig:
     return WorkerConfig(loop=request.param)
 
 
-@pytest.fixture(params=[begin_ours, begin_theirs], ids=["ours", "theirs"])
-def begin(request: pytest.FixtureRequest) -> Begin:
-    """Both transports: what holds for one holds for the other."""
-    made: Begin = request.param
-    return made
+@pytest.fixture(params=["ours", "ours-uvloop", "theirs"])
+def begin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Begin:
+    """Our transport on each loop, and asyncio's own: what holds for one holds for the others."""
+    if request.param == "ours-uvloop":
+        pytest.importorskip("uvloop")
+        monkeypatch.setattr(transports, "loop_name", "uvloop")
+    return begin_theirs if request.param == "theirs" else begin_ours
 
 
 @pytest.fixture

@@ -89,6 +89,14 @@ class Client:
         self.send(data)
         return self.read()
 
+    def waiting(self) -> bytes | OSError:
+        """Return what has come and was not read, or why nothing can; empty at the end."""
+        self.socket.setblocking(False)  # noqa: FBT003  the standard library's signature
+        try:
+            return self._received + self.socket.recv(262_144)
+        except OSError as exc:
+            return exc
+
     def read_to_end(self) -> bytes:
         """Return what comes until the server closes, be it by a reset."""
         with contextlib.suppress(ConnectionError):

@@ -2,16 +2,13 @@
 
 import asyncio
 import contextlib
+import errno
 from typing import override
 
 import pytest
 
-from serverkit_worker.socket_transport import (
-    HIGH_WATER_BYTES,
-    LARGE_READ_BYTES,
-    READ_BYTES,
-    SocketTransport,
-)
+from serverkit_worker.readers import Readers
+from serverkit_worker.socket_transport import HIGH_WATER_BYTES, LARGE_READ_BYTES, READ_BYTES
 from tests.worker.transports import (
     BIG,
     Begin,
@@ -22,6 +19,7 @@ from tests.worker.transports import (
     received,
     reset,
     run,
+    transport_of,
     until,
 )
 
@@ -40,7 +38,7 @@ def test_what_is_here_is_read_at_once(pair: Pair) -> None:
         client, server = pair
         loop, protocol = asyncio.get_running_loop(), Once()
         client.send(b"request")
-        SocketTransport(loop, server, protocol).start()
+        transport_of(server, protocol).start()
         assert protocol.told == ["made", "data"]
         assert protocol.received == b"request"
         assert not loop.remove_reader(server.fileno())  # It was not there.
@@ -89,6 +87,53 @@ def test_who_sends_much_is_read_in_larger_pieces(pair: Pair) -> None:
     assert not run(scene)
     assert sizes[0] == READ_BYTES
     assert READ_BYTES < sizes[1] <= LARGE_READ_BYTES
+
+
+def test_behind_each_read_others_have_their_turn(begin: Begin, pair: Pair) -> None:
+    """However much the client has sent: what small messages make of it can take long."""
+
+    class Turning(Noting):
+        @override
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            assert not self.reads_in_turn
+            self.reads_in_turn += 1
+            asyncio.get_running_loop().call_soon(self.end_turn)
+
+        reads_in_turn = 0
+
+        def end_turn(self) -> None:
+            self.reads_in_turn = 0
+
+    async def scene() -> None:
+        client, protocol = pair[0], Turning()
+        async with begun(begin, pair, protocol):
+            sent = 0
+            while sent < len(BIG):
+                with contextlib.suppress(BlockingIOError):
+                    sent += client.send(BIG[sent:])
+                await asyncio.sleep(0)
+            await until(lambda: len(protocol.received) == sent)
+
+    assert not run(scene)
+
+
+def test_a_connection_that_cannot_be_watched_ends(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It alone: the system has a limit for all that is watched."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "too much is watched")
+
+    async def scene() -> None:
+        protocol = Noting()
+        async with begun(begin_ours, pair, protocol) as transport:
+            assert transport.is_closing()
+        assert isinstance(protocol.lost[0], OSError)
+
+    monkeypatch.setattr(Readers, "add", refuse)
+    assert not run(scene)
 
 
 def test_nothing_is_read_while_reading_is_paused(begin: Begin, pair: Pair) -> None:

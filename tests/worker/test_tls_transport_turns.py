@@ -2,7 +2,6 @@
 
 import pytest
 
-from serverkit_worker.client_transport import LARGE_READ
 from tests.worker.driving import stepped, turns
 from tests.worker.securing import Noting, SecureLine, noting
 from tests.worker.tls_peer import TLSPeer
@@ -98,14 +97,3 @@ async def test_a_record_that_is_broken_ends_what_came_before_it() -> None:
     await turns()
     assert heard(protocol) == said
     assert line.ended == "aborted"
-
-
-@stepped
-async def test_others_have_their_turn_behind_a_large_read() -> None:
-    """A loop that would go on to read at once is told not to, until it has gone round."""
-    line, _, protocol = noting()
-    line.send(bytes(LARGE_READ))
-    assert heard(protocol) == bytes(LARGE_READ)
-    assert not line.carrier.reading
-    await turns()
-    assert line.carrier.reading

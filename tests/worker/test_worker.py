@@ -160,7 +160,7 @@ def test_it_is_idle_while_nobody_is_connected(any_loop: WorkerConfig) -> None:
         assert worker.is_idle()
         with running.client() as client:
             assert client.ask(GET).status == 200
-            assert not worker.is_idle(), app.scopes
+            assert not worker.is_idle(), (app.scopes, running.failure, client.waiting())
         eventually(worker.is_idle)
 
 

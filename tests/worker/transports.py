@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import override
 
+from serverkit_worker.loops import new_event_loop
+from serverkit_worker.readers import Readers
 from serverkit_worker.socket_transport import SocketTransport
 from tests.worker.running import WAIT_S
 
@@ -62,7 +64,13 @@ class Noting(asyncio.Protocol):
 
 async def begin_ours(sock: socket.socket, protocol: asyncio.Protocol) -> None:
     """Begin with the transport under test."""
-    SocketTransport(asyncio.get_running_loop(), sock, protocol).start()
+    transport_of(sock, protocol).start()
+
+
+def transport_of(sock: socket.socket, protocol: asyncio.Protocol) -> SocketTransport:
+    """Make a transport for the running loop."""
+    loop = asyncio.get_running_loop()
+    return SocketTransport(loop, Readers(loop), sock, protocol)
 
 
 async def begin_theirs(sock: socket.socket, protocol: asyncio.Protocol) -> None:
@@ -75,9 +83,12 @@ type Begin = Callable[[socket.socket, asyncio.Protocol], Awaitable[None]]
 
 type Pair = tuple[socket.socket, socket.socket]
 
+loop_name = "asyncio"
+"""The loop that scenes are played on; see the fixture `begin`."""
+
 
 def run(scene: Callable[[], Awaitable[None]]) -> list[dict[str, object]]:
-    """Play a scene on a loop that watches descriptors; return what its handler was told."""
+    """Play a scene on a loop; return what its exception handler was told."""
     complaints: list[dict[str, object]] = []
 
     async def main() -> None:
@@ -87,7 +98,7 @@ def run(scene: Callable[[], Awaitable[None]]) -> list[dict[str, object]]:
         async with asyncio.timeout(WAIT_S):
             await scene()
 
-    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+    with asyncio.Runner(loop_factory=lambda: new_event_loop(loop_name)) as runner:
         runner.run(main())
     return complaints
 

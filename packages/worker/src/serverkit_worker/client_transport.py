@@ -24,10 +24,6 @@ _WRITELINES_PAUSES: Final = sys.version_info >= (3, 13, 2) or (
 )
 _TCP_FAMILIES: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
-
-# From so many bytes on a read may not have been all there is: uvloop reads up to 256,000 at once,
-# `SocketTransport` up to 256 KiB.
-LARGE_READ: Final = 250_000
 # So much is written for a client that reads as fast until others have their turn: milliseconds.
 TURN_BYTES: Final = 1_048_576
 # What a write counts for besides its bytes: small ones take their time as well.
@@ -152,20 +148,6 @@ class ClientTransport:
             self.read_paused = False
             if not self.transport.is_closing():
                 self.transport.resume_reading()
-
-    def read_later(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Read nothing more in this turn of the loop.
-
-        Behind a large read: uvloop would go on to read at once, and what small messages alone make
-        of that can be seconds of work, while others wait.
-        """
-        if not self.read_paused and not self.transport.is_closing():
-            self.transport.pause_reading()
-            loop.call_soon(self._read_again)
-
-    def _read_again(self) -> None:
-        if not self.read_paused and not self.transport.is_closing():
-            self.transport.resume_reading()
 
     def reset(self) -> None:
         """Close at once by a reset, so that nobody takes what was sent so far for complete."""

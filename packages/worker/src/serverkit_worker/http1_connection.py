@@ -19,7 +19,7 @@ from serverkit_proto.errors import Recovery, RemoteProtocolError
 from serverkit_proto.events import BodyReceived, RequestReceived
 from serverkit_proto.websocket_handshake import is_websocket_upgrade
 from serverkit_worker.asgi import ASGIApp, Scope
-from serverkit_worker.client_transport import LARGE_READ, ClientTransport
+from serverkit_worker.client_transport import ClientTransport
 from serverkit_worker.deadlines import MIN_BODY_BYTES_PER_S, NEVER
 from serverkit_worker.errors import (
     LIMIT_CONCURRENCY,
@@ -76,8 +76,7 @@ class HTTP1Connection(HTTP1Deadlines):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first request, or leave a connection that is refused to its refusal."""
         serving = self._serving
-        # That of a stream socket is one, though uvloop's does not inherit it.
-        transport = cast(asyncio.Transport, transport)
+        transport = cast(asyncio.Transport, transport)  # as that of every stream socket
         refusal = self._refusal
         if refusal is None and len(serving.connections) >= serving.max_connections:
             refusal = LIMIT_CONNECTIONS
@@ -106,8 +105,6 @@ class HTTP1Connection(HTTP1Deadlines):
         """Take bytes of the client, and answer what they complete."""
         self._proto.receive_data(data)
         self._pump()
-        if len(data) >= LARGE_READ and self.phase is not CLOSED:
-            self._client.read_later(self._serving.loop)
 
     def eof_received(self) -> bool:
         """Learn that the client sends no more. It may still read: a response under way goes on.

@@ -1,27 +1,24 @@
 """All ways by which connections come to a worker: what it accepts, and what it is handed.
 
 Rules:
-    Whether a connection is served is decided as it comes. It is then served, whatever begins until
-    it has its transport: nothing accepted is lost.
+    Whether a connection is served is decided as it comes, and it has its transport at once:
+    nothing accepted is lost.
 """
 
 import asyncio
 import functools
 import socket
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from serverkit_worker.acceptor import Acceptor
 from serverkit_worker.asgi import ASGIApp
-from serverkit_worker.connector import Connector
 from serverkit_worker.errors import DRAINING, LIMIT_CONNECTIONS, ErrorReply
 from serverkit_worker.handed import ConnectionSource, HandedConnection, HandedConnections
 from serverkit_worker.http1_connection import HTTP1Connection
 from serverkit_worker.serving import Serving
+from serverkit_worker.socket_transport import SocketTransport
 from serverkit_worker.tls_handshake import TLSHandshake
-
-# How long those who are refused last may take to get their transports.
-SETTLE_S: Final = 1.0
 
 
 class Redirects(NamedTuple):
@@ -60,7 +57,6 @@ class Intake:
         loop = serving.loop
         self._serving = serving
         self._redirects = redirects
-        self._connector = Connector(loop)
         self._acceptors = [
             Acceptor(
                 loop,
@@ -71,7 +67,6 @@ class Intake:
             for listener, sock in enumerate(sockets)
         ]
         self._handed = None if source is None else HandedConnections(loop, source, self._taken)
-        self._refused: set[asyncio.Task[None]] = set()
         self.is_open = False
 
     def start(self) -> None:
@@ -97,18 +92,13 @@ class Intake:
         for acceptor in self._acceptors:
             acceptor.leave()
 
-    async def close(self) -> None:
-        """Let in who is here already, then nobody any more. Repeatable.
-
-        Returns when those who are refused have been told, or after `SETTLE_S`.
-        """
+    def close(self) -> None:
+        """Let in who is here already, then nobody any more. Repeatable."""
         self.is_open = False
         for acceptor in self._acceptors:
             acceptor.close()
         if self._handed is not None:
             self._handed.close()
-        if self._refused:
-            await asyncio.wait(self._refused, timeout=SETTLE_S)
 
     def _accepted(self, listener: int, connection: socket.socket) -> None:
         self._let_in(connection, listener, DRAINING if self._serving.draining else None)
@@ -117,15 +107,8 @@ class Intake:
         self._let_in(handed.socket, handed.listener, LIMIT_CONNECTIONS if handed.surplus else None)
 
     def _let_in(self, connection: socket.socket, listener: int, refusal: ErrorReply | None) -> None:
-        serving = self._serving
-        task = self._connector.connect(connection, self._protocol(listener, refusal))
-        if task is None:
-            return
-        if refusal is None:
-            serving.keep_connecting(task)
-        elif not task.done():
-            self._refused.add(task)
-            task.add_done_callback(self._refused.discard)
+        serving, protocol = self._serving, self._protocol(listener, refusal)
+        SocketTransport(serving.loop, serving.readers, connection, protocol).start()
 
     def _protocol(self, listener: int, refusal: ErrorReply | None) -> asyncio.Protocol:
         """Return what a connection begins with."""

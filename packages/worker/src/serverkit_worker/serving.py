@@ -12,6 +12,7 @@ from serverkit_worker.asgi import ASGIApp, Extensions
 from serverkit_worker.config import WorkerConfig
 from serverkit_worker.deadlines import NEVER, DrainReason, Expiring, Sweep, Timeouts
 from serverkit_worker.observation import Observation
+from serverkit_worker.readers import Readers
 from serverkit_worker.recycling import RequestLimit
 from serverkit_worker.tls import TLSContexts
 
@@ -58,7 +59,6 @@ class Serving:
     Owner: the worker that made it; its connections read all of it and `keep` themselves in it.
 
     Attributes:
-        connecting: connections to be served that have no transport yet.
         connections: that are served.
         endings: connections that are refused, or read until the client has our last answer.
         tasks: calls of the application that did not finish at once.
@@ -70,6 +70,7 @@ class Serving:
         draining: every response closes its connection.
         request_limit: told in each tick how many requests are served; None where nobody asks.
         observation: told what happens, None where nobody listens.
+        readers: that watch the descriptors of connections.
         extensions: of ASGI, that every request over HTTP has.
         tls: what connections by TLS are made with; None where there are none.
     """
@@ -81,7 +82,6 @@ class Serving:
         "_requests_before",
         "app",
         "config",
-        "connecting",
         "connections",
         "draining",
         "endings",
@@ -92,6 +92,7 @@ class Serving:
         "loop",
         "max_connections",
         "observation",
+        "readers",
         "request_limit",
         "state",
         "sweep",
@@ -123,10 +124,10 @@ class Serving:
         self.tls = tls
         self.request_limit = request_limit
         self.draining = False
-        self.connecting: set[asyncio.Task[None]] = set()
         self.connections: set[ServedConnection] = set()
         self.endings: set[EndingConnection] = set()
         self.tasks: set[asyncio.Task[object]] = set()
+        self.readers = Readers(loop)
         self.timeouts = Timeouts(config)
         self.heads = ResponseHeads(server=config.server_header.encode("latin-1") or None)
         self.sweep = Sweep(
@@ -144,12 +145,6 @@ class Serving:
         """Look after a connection until `forget`."""
         self.connections.add(connection)
         self.sweep.start()
-
-    def keep_connecting(self, task: asyncio.Task[None]) -> None:
-        """Look after a connection that is to be served until it has its transport."""
-        if not task.done():
-            self.connecting.add(task)
-            task.add_done_callback(self._connected)
 
     def keep_ending(self, connection: EndingConnection) -> None:
         """Look after a connection that is refused or about to close, until `forget`."""
@@ -189,14 +184,8 @@ class Serving:
         for connection in list(self.connections):
             connection.start_draining(reason)
 
-    def give_up_connecting(self) -> None:
-        """Wait no longer for connections that have no transport yet."""
-        for task in list(self.connecting):
-            task.cancel()
-
     def abort(self) -> None:
         """Cut off every connection, and cancel every call of the application."""
-        self.give_up_connecting()
         # In this order, so that who is cancelled is known to have nobody to answer.
         for connection in list(self.connections):
             connection.abort()
@@ -209,7 +198,7 @@ class Serving:
 
     def is_idle(self) -> bool:
         """Return whether no connection is served and no call is under way. Threads: any."""
-        return not (self.connecting or self.connections or self.tasks)
+        return not (self.connections or self.tasks)
 
     @property
     def requests_served(self) -> int:
@@ -234,16 +223,12 @@ class Serving:
     def end(self) -> None:
         """Stop what runs by itself."""
         self.sweep.stop()
+        self.readers.close()
         if self.observation is not None:
             self.observation.flush()
 
     def _task_done(self, task: asyncio.Task[object]) -> None:
         self.tasks.discard(task)
-        if self._all_gone is not None:
-            self._look_whether_idle()
-
-    def _connected(self, task: asyncio.Task[None]) -> None:
-        self.connecting.discard(task)
         if self._all_gone is not None:
             self._look_whether_idle()
 

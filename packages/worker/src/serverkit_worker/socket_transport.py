@@ -1,10 +1,11 @@
-"""A transport over a socket, for the event loops that watch descriptors.
+"""A transport over a socket, for any event loop that watches descriptors.
 
-The standard library has one of its own, which a connection gets by way of a task and three turns of
-the loop, with a look for data only after that. This one begins at once, with what the client has
-sent already: a connection of one request is served within one turn, and the loop never watches it.
+Event loops have their own, which a connection gets by way of a task and some turns of the loop,
+with a look for data only after that. This one begins at once, with what the client has sent
+already: a connection of one request is served within one turn, and nobody ever watches it.
 
 Rules:
+    It reads once each time there is something to read, so that others have their turn.
     The loop watches the descriptor for writing while something is unsent, and only then.
     `connection_lost` comes once, in a turn of the loop of its own, and last of all.
     No error leaves the transport: those of the socket end it, those of the protocol also reach the
@@ -19,6 +20,8 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any, Final, override
+
+from serverkit_worker.readers import Readers
 
 # So much is read at once, then others have their turn: little at first, for Python must take and
 # give back as much for every read; more where a client has sent that much.
@@ -52,18 +55,24 @@ class SocketTransport(asyncio.Transport):
         "_loop",
         "_protocol",
         "_read_bytes",
+        "_readers",
         "_socket",
         "_unsent",
         "_unsent_bytes",
     )
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, protocol: asyncio.Protocol
+        self,
+        loop: asyncio.AbstractEventLoop,
+        readers: Readers,
+        sock: socket.socket,
+        protocol: asyncio.Protocol,
     ) -> None:
         """Take over a socket; nothing happens before `start`.
 
         Args:
             loop: that can watch descriptors.
+            readers: of that loop.
             sock: connected; made non-blocking, unless it is.
             protocol: no `BufferedProtocol`.
         """
@@ -71,13 +80,14 @@ class SocketTransport(asyncio.Transport):
         if sock.gettimeout() != 0:
             sock.setblocking(False)  # noqa: FBT003  the standard library's signature
         self._loop = loop
+        self._readers = readers
         self._socket = sock
         self._descriptor = sock.fileno()
         self._protocol = protocol
         self._unsent: deque[memoryview] = deque()
         self._unsent_bytes = 0
         self._read_bytes = READ_BYTES
-        self._is_watched = False  # For reading, by the loop.
+        self._is_watched = False  # By the readers.
         self._is_paused = False  # The protocol wants nothing to be read.
         self._has_eof = False  # The client sends no more.
         self._is_protocol_paused = False  # Too much is unsent.
@@ -98,7 +108,7 @@ class SocketTransport(asyncio.Transport):
     # Reading
 
     def _read(self) -> None:
-        """Hand on what is here. Called by the loop when there is something."""
+        """Hand on what is here. Called by the readers when there is something."""
         try:
             data = self._socket.recv(self._read_bytes)
         except BlockingIOError:
@@ -124,15 +134,20 @@ class SocketTransport(asyncio.Transport):
             self.close()
 
     def _watch(self) -> None:
-        """Let the loop say when there is something to read, if anybody wants it."""
-        if not self._is_watched and self.is_reading():
+        """Ask to be called when there is something to read, if anybody wants it."""
+        if self._is_watched or not self.is_reading():
+            return
+        try:
+            self._readers.add(self._descriptor, self._read)
+        except OSError as exc:  # The system watches too much already.
+            self._cut_off(exc)
+        else:
             self._is_watched = True
-            self._loop.add_reader(self._descriptor, self._read)
 
     def _unwatch(self) -> None:
         if self._is_watched:
             self._is_watched = False
-            self._loop.remove_reader(self._descriptor)
+            self._readers.remove(self._descriptor)
 
     @override
     def is_reading(self) -> bool:

@@ -84,8 +84,7 @@ class TLSHandshake(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the client to begin, but not for long if it is refused afterwards."""
         serving = self._serving
-        # That of a stream socket is one, though uvloop's does not inherit it.
-        self._carrier = cast(asyncio.Transport, transport)
+        self._carrier = cast(asyncio.Transport, transport)  # as that of every stream socket
         if self._refusal is None and len(serving.connections) >= serving.max_connections:
             self._refusal = LIMIT_CONNECTIONS
         if self._refusal is None:

@@ -19,7 +19,6 @@ import ssl
 from collections.abc import Iterable
 from typing import Any, Final, override
 
-from serverkit_worker.client_transport import LARGE_READ
 from serverkit_worker.encryption import ENCRYPTED_BYTES, Encryption
 
 # Why nothing is read from the client: the protocol wants it so; the client has to read first what
@@ -92,11 +91,11 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        """Hand on what it says; behind a lot of it, or of records, others have their turn."""
+        """Hand on what it says; behind many records others have their turn."""
         if self._discards:
             return
         self._hand_on(data)
-        if (self._encryption.rest or len(data) >= LARGE_READ) and not self._is_closing:
+        if self._encryption.rest and not self._is_closing:
             self._hold(BY_TURN)
             asyncio.get_running_loop().call_soon(self._end_turn)
 

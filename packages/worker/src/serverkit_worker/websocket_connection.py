@@ -15,7 +15,7 @@ Source: RFC 6455 sections 5.5 and 7.
 from serverkit_proto.errors import WebSocketError
 from serverkit_proto.websocket import CloseReceived, MessageReceived
 from serverkit_proto.websocket_deflate import DeflateParameters
-from serverkit_worker.client_transport import LARGE_READ, ClientTransport
+from serverkit_worker.client_transport import ClientTransport
 from serverkit_worker.deadlines import NEVER, DrainReason
 from serverkit_worker.observation import ConnectionObserver
 from serverkit_worker.serving import Serving
@@ -86,12 +86,8 @@ class WebSocketConnection(WebSocketOutput):
         self._heard = True
         self._proto.receive_data(data)
         self._pump()
-        if self._phase is CLOSED:
-            return
-        if self._exchange.full and self._proto.buffered:
+        if self._phase is not CLOSED and self._exchange.full and self._proto.buffered:
             self._client.pause_reading()
-        elif len(data) >= LARGE_READ:
-            self._client.read_later(self._serving.loop)
 
     def eof_received(self) -> bool:
         """Learn that the client sends no more: without a close frame before it, that is a loss.

@@ -235,7 +235,7 @@ class Worker:
                     self._begin_drain(self._wanted or "shutdown")  # Unless that is done.
                     await drain.finished()
             finally:
-                await intake.close()
+                intake.close()
                 await serving.ended(within_s=LINGER_S)
                 self._cut_off_rest(serving)
                 await self._end(serving, is_started=is_started)
@@ -320,9 +320,8 @@ class Worker:
 
     async def _end(self, serving: Serving, *, is_started: bool) -> None:
         """Let what was cancelled clean up, and tell the application."""
-        cancelled = serving.tasks | serving.connecting
-        if cancelled:
-            await asyncio.wait(cancelled, timeout=CANCELLED_S)
+        if serving.tasks:
+            await asyncio.wait(serving.tasks, timeout=CANCELLED_S)
         await asyncio.sleep(0)  # The transports report that they are closed.
         if is_started:
             scope = self._scope(hooks.SHUTDOWN)
