@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from serverkit_supervisor.handover import UNTAKEN, Accepted
+from serverkit_supervisor.handover import Accepted
 from tests.supervisor.accepting import Site, is_answered, open_site
 from tests.supervisor.handed import BOUND_S, close_all, is_readable, open_descriptors
 
@@ -231,21 +231,52 @@ def test_connections_of_workers_that_leave_count_towards_the_bound(site: Site, b
 
 
 def test_a_worker_that_takes_nothing_holds_up_nobody(site: Site) -> None:
-    """So many wait for it as may; the others are answered by the other worker."""
+    """It is given one, then nothing is accepted for it alone; the others go to other workers."""
     distributor = site.distributor()
     stuck, other = site.handover(), site.handover()
     distributor.add(stuck.outlet)
     distributor.start()
-    clients = [site.client() for _ in range(UNTAKEN + 10)]
-    while stuck.outlet.open_count() < UNTAKEN:
-        assert is_readable(stuck.source.fileno(), BOUND_S)
+    first = site.client()
+    assert is_readable(stuck.source.fileno(), BOUND_S)
+    clients = [site.client() for _ in range(20)]
+    assert not any(is_answered(client) for client in clients)
+    assert stuck.outlet.untaken_count() == 1
+
     site.worker(other, b"other")
     distributor.add(other.outlet)
-
-    assert [client.recv(10) for client in clients[UNTAKEN:]] == [b"other"] * 10
-    assert stuck.outlet.open_count() == UNTAKEN
+    answered: set[int] = set()
+    while len(answered) < 10:  # Its share: nobody knows yet that the first worker is stuck.
+        answered |= {client.fileno() for client in clients if is_answered(client)}
     distributor.remove(stuck.outlet)
-    assert [client.recv(10) for client in clients[:UNTAKEN]] == [b"other"] * UNTAKEN
+
+    assert [client.recv(10) for client in (first, *clients)] == [b"other"] * 21
+
+
+def test_what_comes_while_all_are_busy_is_handed_over_together(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for a busy worker waits in the kernel, until one has taken what it was given."""
+    handover = site.handover()
+    give, gives = handover.outlet.give, []
+
+    def note(connections: Sequence[Accepted]) -> int:
+        gives.append(len(connections))
+        return give(connections)
+
+    monkeypatch.setattr(handover.outlet, "give", note)
+    distributor = site.distributor()
+    distributor.add(handover.outlet)
+    distributor.start()
+    for _ in range(3):
+        site.client()
+        assert is_readable(handover.source.fileno(), BOUND_S)
+        for _ in range(20):
+            site.client()
+        for _ in range(2):
+            assert is_readable(handover.source.fileno(), BOUND_S)
+            close_all(each.socket for each in handover.source.receive())
+
+    assert gives == [1, 20] * 3
 
 
 def test_without_descriptors_clients_wait(site: Site, caplog: pytest.LogCaptureFixture) -> None:

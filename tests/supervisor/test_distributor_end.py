@@ -5,6 +5,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,7 +14,7 @@ from serverkit_supervisor.handover import LISTENERS, UNTAKEN, Accepted
 from serverkit_supervisor.listening import Listener
 from serverkit_supervisor.spread import Spread
 from tests.supervisor.accepting import Site, open_site
-from tests.supervisor.handed import BOUND_S, close_all, is_readable, open_descriptors
+from tests.supervisor.handed import BOUND_S, close_all, open_descriptors
 
 
 @pytest.fixture(autouse=True)
@@ -118,11 +119,13 @@ def test_the_stop_waits_for_workers_that_have_no_room(site: Site) -> None:
     distributor.add(handover.outlet)
     distributor.start()
     clients = [site.client() for _ in range(UNTAKEN + 50)]
-    while handover.outlet.open_count() < UNTAKEN:
-        assert is_readable(handover.source.fileno(), BOUND_S)
-    site.worker(handover, b"x")
 
-    distributor.stop(within_s=BOUND_S)
+    with ThreadPoolExecutor(1) as pool:
+        stopped = pool.submit(distributor.stop, within_s=BOUND_S)
+        while handover.outlet.untaken_count() < UNTAKEN:
+            assert not stopped.done()
+        site.worker(handover, b"x")
+        stopped.result(BOUND_S)
 
     assert [client.recv(10) for client in clients] == [b"x"] * len(clients)
 

@@ -154,9 +154,14 @@ def test_no_more_wait_than_the_bound(outlet: Outlet, source: ConnectionSource) -
     close_all([*clients, *again, *taken, *receive_all(source)])
 
 
-@pytest.mark.parametrize("act", ["take", "close", "end"])
+@pytest.mark.parametrize(
+    ("act", "or_closed"),
+    [("take", True), ("take", False), ("close", True), ("end", True), ("end", False)],
+)
 def test_a_change_is_told_once_when_it_is_wanted(
-    ends: tuple[Handover, ConnectionSource], act: str
+    ends: tuple[Handover, ConnectionSource],
+    act: str,
+    or_closed: bool,  # noqa: FBT001  one of two cases
 ) -> None:
     """Who waits for room hears of a connection that was taken or closed, and of the end."""
     handover, source = ends
@@ -167,7 +172,7 @@ def test_a_change_is_told_once_when_it_is_wanted(
     hears = outlet.fileno() >= 0 and act != "end"
     quiet = not changes.count() and not (hears and is_readable(outlet.fileno()))
 
-    outlet.call_when_changed(changes)
+    outlet.call_when_changed(changes, or_closed=or_closed)
     if act == "take":
         received += receive_all(source)
     elif act == "close":
@@ -185,6 +190,30 @@ def test_a_change_is_told_once_when_it_is_wanted(
     assert told
     assert changes.count() == (0 if hears else 1)
     assert not (hears and is_readable(outlet.fileno()))
+    close_all(clients)
+
+
+def test_who_waits_for_a_taking_hears_of_nothing_else(
+    outlet: Outlet, source: ConnectionSource
+) -> None:
+    """Connections are closed far more often; what is taken later is told all the same."""
+    changes = Changes()
+    clients = give(outlet, 2)
+    received = receive_all(source)
+    outlet.call_when_changed(changes, or_closed=False)
+    hears = outlet.fileno() >= 0
+
+    close_all(received)
+    told_of_closing = changes.count() or (hears and is_readable(outlet.fileno()))
+    clients += give(outlet, 1)
+    assert outlet.untaken_count() == 1
+    close_all(receive_all(source))
+    told_of_taking = is_readable(outlet.fileno(), BOUND_S) if hears else changes.count() == 1
+
+    assert outlet.untaken_count() == 0
+    assert not told_of_closing
+    assert told_of_taking
+    assert outlet.heard() is False
     close_all(clients)
 
 
@@ -214,7 +243,7 @@ def test_connections_that_outlive_the_handover_are_closed_quietly(
     handover, source = ends
     clients = give(handover.outlet, 1)
     received = receive_all(source)
-    handover.outlet.call_when_changed(Changes())
+    handover.outlet.call_when_changed(Changes(), or_closed=True)
 
     handover.close()
     close_all(received)

@@ -37,7 +37,11 @@ class FakeOutlet:
         back, self.given = self.given, []
         return back
 
-    def call_when_changed(self, call: Callable[[], None]) -> None:
+    def untaken_count(self) -> int:
+        return len(self.given)
+
+    def call_when_changed(self, call: Callable[[], None], *, or_closed: bool) -> None:
+        assert or_closed
         self.calls.append(call)
 
     def heard(self) -> bool:
@@ -213,6 +217,26 @@ def test_all_whose_connections_count_are_asked_for_changes() -> None:
     spread = spread_over(leaving, other, count_leaving=True)
     spread.remove(leaving)
 
-    spread.call_when_changed(test_all_whose_connections_count_are_asked_for_changes)
+    spread.call_when_changed(test_all_whose_connections_count_are_asked_for_changes, or_closed=True)
 
     assert len(leaving.calls) == len(other.calls) == 1
+
+
+def test_a_worker_is_awaited_when_it_has_taken_everything() -> None:
+    """One is enough, unless it rests."""
+    busy, other = FakeOutlet(), FakeOutlet()
+    spread = spread_over(busy, other)
+    accept(spread, 1)
+    spread.hand_out(1.0)
+    waits_for_other = spread.is_awaited(1.0)
+    accept(spread, 2)
+    spread.hand_out(1.0)
+    waits_for_nobody = spread.is_awaited(1.0)
+    other.take_back()
+    waits_again = spread.is_awaited(1.0)
+    spread.rest(other, 2.0)
+
+    assert (waits_for_other, waits_for_nobody, waits_again) == (True, False, True)
+    assert not spread.is_awaited(1.0)
+    assert spread.is_awaited(2.0)
+    assert not spread_over().is_awaited(1.0)

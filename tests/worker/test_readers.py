@@ -160,3 +160,57 @@ def test_a_descriptor_number_that_comes_again_is_another(play: Play, pairs: Pair
         assert got == [b"right"]
 
     play(scene)
+
+
+def test_what_comes_behind_those_that_are_ready(play: Play, pairs: Pairs) -> None:
+    """Once each, in order, never within the call that asks for it; also what asks in its turn."""
+
+    async def scene(readers: Readers) -> None:
+        told: list[str] = []
+
+        def call(name: str, ours: socket.socket) -> None:
+            ours.recv(9)
+            readers.call_soon(lambda: told.append(f"{name} later"))
+            readers.call_soon(lambda: readers.call_soon(lambda: told.append(f"{name} last")))
+            told.append(name)
+
+        for (ours, theirs), name in zip(pairs[:2], "ab", strict=True):
+            theirs.send(b"x")
+            readers.add(ours.fileno(), functools.partial(call, name, ours))
+        readers.call_soon(lambda: told.append("alone"))
+        assert not told
+        await until(lambda: len(told) == 7)
+        for name in "ab":
+            assert told.index(name) < told.index(f"{name} later") < told.index(f"{name} last")
+        assert set(told) == {"alone", "a", "b", "a later", "b later", "a last", "b last"}
+
+    play(scene)
+
+
+def test_what_ends_the_loop_leaves_nothing_out() -> None:
+    """Whoever asked to be called is called in its last turns."""
+    told: list[int] = []
+
+    def end() -> None:
+        told.append(0)
+        raise SystemExit
+
+    async def scene() -> None:
+        readers = Readers(asyncio.get_running_loop())
+        one, other = socket.socketpair()
+        with one, other:
+            other.send(b"x")
+
+            def call() -> None:
+                readers.remove(one.fileno())
+                readers.call_soon(end)
+                readers.call_soon(lambda: told.append(1))
+
+            readers.add(one.fileno(), call)
+            await asyncio.sleep(WAIT_S)
+
+    with asyncio.Runner() as runner:
+        with pytest.raises(SystemExit):
+            runner.run(scene())
+        runner.run(asyncio.sleep(0))
+    assert told == [0, 1]

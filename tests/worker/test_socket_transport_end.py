@@ -78,6 +78,17 @@ def test_a_protocol_that_fails_ends_its_connection_alone(pair: Pair, what: str) 
     assert isinstance(complaint["exception"], ZeroDivisionError)
 
 
+def test_a_protocol_may_fail_at_its_end(begin: Begin, pair: Pair) -> None:
+    """Its socket is closed all the same."""
+
+    async def scene() -> None:
+        async with begun(begin, pair, Noting(fails_in="lost")):
+            pair[0].close()
+
+    (complaint,) = run(scene)
+    assert isinstance(complaint["exception"], ZeroDivisionError)
+
+
 def test_a_protocol_may_fail_when_it_resumes(begin: Begin, pair: Pair) -> None:
     """Its connection ends, whoever else the loop serves."""
 

@@ -86,7 +86,7 @@ class ProcessLife:
         poll = select.poll()
         for each in (self._told, outlet):
             poll.register(each.fileno(), select.POLLIN)
-        outlet.call_when_changed(_unheard)
+        outlet.call_when_changed(_unheard, or_closed=False)
         outlet.give([connection_without_client()])
         while not self._has_ended:
             left_s = until - time.monotonic()

@@ -116,7 +116,7 @@ class Life:
 
     def _check_connection(self, handover: ThreadHandover) -> None:
         """Hand over a connection whose client leaves at once."""
-        handover.outlet.call_when_changed(self._note_taken)
+        handover.outlet.call_when_changed(self._note_taken, or_closed=False)
         handover.outlet.give([connection_without_client()])
         self._wait(lambda: self._has_taken or self._has_ended)
         self._check_stays()

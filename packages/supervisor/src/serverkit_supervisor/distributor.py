@@ -2,7 +2,9 @@
 
 Rules:
     What was accepted is handed to a worker: nothing but the end of everything closes it.
-    Nothing is accepted that could not be handed out: it waits in the kernel's queue.
+    Nothing is accepted that could not be handed out, or while every worker still has some to take:
+    it waits in the kernel's queue, where it can become anybody's. Under load, that is why many are
+    accepted at once: waking a thread for each would cost more than serving it.
     Who waits is woken: nothing looks again and again, and an idle distributor does nothing at all.
 """
 
@@ -215,16 +217,17 @@ class AcceptDistributor:
 
     def _ask_for_changes(self, now: float) -> None:
         """Let the workers tell when they can take more."""
-        self._spread.call_when_changed(self._wakeup.set)
+        is_full = not self._refuses and self._room() <= 0
+        self._spread.call_when_changed(self._wakeup.set, or_closed=is_full)
         self._spread.hand_out(now)  # It may have changed before they were asked.
 
     def _may_accept(self, now: float) -> bool:
         """Say whether a connection could be handed out if one were accepted."""
         return (
-            self._spread.has_outlets
-            and not self._spread.pending
+            not self._spread.pending
             and self._intake.rests_until <= now
             and (self._refuses or self._room() > 0)
+            and self._spread.is_awaited(now)
         )
 
     def _room(self) -> float:
@@ -235,9 +238,7 @@ class AcceptDistributor:
 
     def _next_wait(self, now: float) -> float | None:
         """Say for how long nothing can change unless a descriptor becomes readable."""
-        times = [self._intake.rests_until] if self._spread.has_outlets else []
-        if self._spread.pending:
-            times += self._spread.ends_of_rests()
+        times = [self._intake.rests_until, *self._spread.ends_of_rests()]
         return min((each - now for each in times if each > now), default=None)
 
     def _register_outlets(self) -> None:

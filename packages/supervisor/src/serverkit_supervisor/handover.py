@@ -65,6 +65,10 @@ class Outlet(Protocol):
         """
         ...
 
+    def untaken_count(self) -> int:
+        """Say how many connections wait for the worker to take them."""
+        ...
+
     def take_back(self) -> list[Accepted]:
         """Take back the connections that the worker has not taken.
 
@@ -72,11 +76,12 @@ class Outlet(Protocol):
         """
         ...
 
-    def call_when_changed(self, call: Callable[[], None]) -> None:
-        """Let the next change be told, once: the worker took a connection, or closed one.
+    def call_when_changed(self, call: Callable[[], None], *, or_closed: bool) -> None:
+        """Let the next change be told, once: the worker took a connection, or is gone.
 
         Args:
             call: to be called, by any thread, where the descriptor does not become readable.
+            or_closed: that it closed one is a change as well.
         """
         ...
 

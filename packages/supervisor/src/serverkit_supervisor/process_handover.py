@@ -22,6 +22,8 @@ from serverkit_supervisor.descriptor_messages import (
 from serverkit_supervisor.free_descriptors import free_descriptors
 from serverkit_supervisor.handover import UNTAKEN, Accepted, counted
 from serverkit_supervisor.shared_counts import (
+    A_TAKING,
+    ANY_CHANGE,
     CLOSED,
     SENT,
     TAKEN,
@@ -166,12 +168,17 @@ class ProcessOutlet:
             os.close(descriptor)
         return untaken
 
-    def call_when_changed(self, call: Callable[[], None]) -> None:
+    def untaken_count(self) -> int:
+        """Say how many were sent and are not received."""
+        with self._lock:
+            return 0 if self._is_closed else self._sent - self._counts.numbers[TAKEN]
+
+    def call_when_changed(self, call: Callable[[], None], *, or_closed: bool) -> None:
         """Let the worker's process send a byte at the next change; `close` calls."""
         with self._lock:
             self._call = call
             if not self._is_closed:
-                self._counts.write(WANTED, 1)
+                self._counts.write(WANTED, ANY_CHANGE if or_closed else A_TAKING)
 
     def heard(self) -> bool:
         """Take the bytes that the worker's process sent."""

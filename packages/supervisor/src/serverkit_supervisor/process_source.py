@@ -18,7 +18,15 @@ from serverkit_supervisor.descriptor_messages import CHANGED, PER_MESSAGE, SHORT
 from serverkit_supervisor.free_descriptors import FreeDescriptors
 from serverkit_supervisor.handed_socket import ClosedCount, connection_of
 from serverkit_supervisor.handover import UNTAKEN
-from serverkit_supervisor.shared_counts import CLOSED, SENT, TAKEN, WANTED, SharedCounts
+from serverkit_supervisor.shared_counts import (
+    A_TAKING,
+    ANY_CHANGE,
+    CLOSED,
+    SENT,
+    TAKEN,
+    WANTED,
+    SharedCounts,
+)
 from serverkit_supervisor.shortage import Shortage
 from serverkit_supervisor.wakeup import Wakeup, wait_readable
 
@@ -139,7 +147,7 @@ class ProcessConnectionSource:
         with self._lock:
             self._taken += message.sent_count()
             self._counts.write(TAKEN, self._taken)
-            self._tell_if_wanted()
+            self._tell_if_wanted(ANY_CHANGE, A_TAKING)
         return [
             HandedConnection(
                 connection_of(family, descriptor, None if surplus else self._closed_count),
@@ -164,12 +172,12 @@ class ProcessConnectionSource:
         if self._is_closed:
             return
         self._counts.write(CLOSED, self._closed_count.total)
-        self._tell_if_wanted()
+        self._tell_if_wanted(ANY_CHANGE)
 
-    def _tell_if_wanted(self) -> None:
+    def _tell_if_wanted(self, *changes: int) -> None:
         """Tell the supervisor of a change, where it asked for that. With the lock held."""
         numbers = self._counts.numbers
-        if numbers[WANTED]:
+        if numbers[WANTED] in changes:
             numbers[WANTED] = 0
             self._send(CHANGED)
 

@@ -21,7 +21,12 @@ TAKEN: Final = 1
 SENT: Final = 2
 """Connections that were sent and not taken back. Written by the supervisor."""
 WANTED: Final = 3
-"""1: a byte is to be sent at the next change."""
+"""At which change a byte is to be sent: `ANY_CHANGE`, `A_TAKING`, or 0 for none."""
+
+ANY_CHANGE: Final = 1
+"""That of `CLOSED` or of `TAKEN`."""
+A_TAKING: Final = 2
+"""That of `TAKEN` alone."""
 
 _COUNT: Final = 4
 _BYTES: Final = _COUNT * 8

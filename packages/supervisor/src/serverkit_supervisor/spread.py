@@ -69,7 +69,12 @@ class Spread:
 
     def _shares(self, able: Sequence["_Place"]) -> list[tuple["_Place", list[Accepted]]]:
         """Divide what is pending: the next one to who has the fewest, in turn among equals."""
-        heap = [(place.outlet.open_count(), place.turn, place) for place in able]
+        if len(self.pending) == 1:
+            self._turn += 1
+            fewest = min(able, key=_Place.load)
+            fewest.turn = self._turn
+            return [(fewest, self.pending)]
+        heap = [(*place.load(), place) for place in able]
         heapq.heapify(heap)
         shares: dict[_Place, list[Accepted]] = {}
         for connection in self.pending:
@@ -114,10 +119,17 @@ class Spread:
         """Say how many connections are open, with those that are pending."""
         return sum(each.open_count() for each in self.watched()) + counted(self.pending)
 
-    def call_when_changed(self, call: Callable[[], None]) -> None:
+    def call_when_changed(self, call: Callable[[], None], *, or_closed: bool) -> None:
         """Let the next change be told, of every worker whose connections count."""
         for each in self.watched():
-            each.call_when_changed(call)
+            each.call_when_changed(call, or_closed=or_closed)
+
+    def is_awaited(self, now: float) -> bool:
+        """Say whether a worker has taken all it was given, and could take more."""
+        for place in self._places:
+            if place.rests_until <= now and not place.outlet.untaken_count():
+                return True
+        return False
 
     def watched(self) -> list[Outlet]:
         """Give the workers, and those that were removed while their connections count."""
@@ -154,3 +166,7 @@ class _Place:
         self.outlet = outlet
         self.turn = turn
         self.rests_until = 0.0
+
+    def load(self) -> tuple[int, int]:
+        """Say what to compare: the lowest is given the next one."""
+        return self.outlet.open_count(), self.turn

@@ -42,14 +42,23 @@ class _Queue:
     Owner: the handover. Threads: any; `lock` guards everything.
     """
 
-    __slots__ = ("call", "closed_count", "is_closed", "lock", "waiting", "wakeup")
+    __slots__ = (
+        "call",
+        "closed_count",
+        "is_closed",
+        "lock",
+        "waiting",
+        "wakeup",
+        "wants_closed",
+    )
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.waiting: deque[Accepted] = deque()
         self.wakeup = Wakeup()
-        self.closed_count = ClosedCount(self.lock, self.tell)
+        self.closed_count = ClosedCount(self.lock, self.tell_closed)
         self.call: Callable[[], None] | None = None
+        self.wants_closed = False
         self.is_closed = False
 
     def tell(self) -> None:
@@ -57,6 +66,11 @@ class _Queue:
         if self.call is not None:
             call, self.call = self.call, None
             call()
+
+    def tell_closed(self) -> None:
+        """Tell the distributor that a connection was closed, where it asked for that too."""
+        if self.wants_closed:
+            self.tell()
 
 
 class ThreadOutlet:
@@ -98,10 +112,15 @@ class ThreadOutlet:
             self._given -= counted(untaken)
         return untaken
 
-    def call_when_changed(self, call: Callable[[], None]) -> None:
+    def untaken_count(self) -> int:
+        """Say how many wait in the queue."""
+        return len(self._queue.waiting)
+
+    def call_when_changed(self, call: Callable[[], None], *, or_closed: bool) -> None:
         """Remember whom to call at the next change."""
         with self._queue.lock:
             self._queue.call = call
+            self._queue.wants_closed = or_closed
 
     def heard(self) -> bool:
         """Nothing is said this way."""

@@ -15,6 +15,8 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
+from serverkit_worker.readers import Readers
+
 logger = logging.getLogger("serverkit.error")
 
 # So many in one go, then those who are served already have their turn.
@@ -48,6 +50,7 @@ class Acceptor:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        readers: Readers,
         sock: socket.socket,
         admit: Callable[[socket.socket], None],
         *,
@@ -57,11 +60,13 @@ class Acceptor:
 
         Args:
             loop: that serves the connections.
+            readers: of that loop.
             sock: bound. It stays the caller's: a duplicate is used.
             admit: takes over each connection, and makes it non-blocking.
             backlog: how many connections may wait in the kernel.
         """
         self._loop = loop
+        self._readers = readers
         self._sock = _nonblocking_duplicate(sock)
         self._admit = admit
         self._backlog = backlog
@@ -75,7 +80,7 @@ class Acceptor:
             return
         self._sock.listen(self._backlog)
         self._is_started = True
-        self._loop.add_reader(self._sock, self._accept)
+        self._readers.add(self._sock.fileno(), self._accept)
 
     def accept_waiting(self) -> None:
         """Accept what the kernel holds already."""
@@ -96,7 +101,7 @@ class Acceptor:
             self._sock.close()
 
     def _accept(self) -> None:
-        """Accept a number of connections. Called by the loop when there is one."""
+        """Accept a number of connections. Called by the readers when there is one."""
         self._accept_some(ACCEPTS_PER_WAKE)
 
     def _accept_some(self, count: int) -> None:
@@ -128,14 +133,17 @@ class Acceptor:
         self._resume_handle = self._loop.call_later(PAUSE_S, self._resume)
 
     def _pause(self) -> None:
-        self._loop.remove_reader(self._sock)
+        self._readers.remove(self._sock.fileno())
         if self._resume_handle is not None:
             self._resume_handle.cancel()
             self._resume_handle = None
 
     def _resume(self) -> None:
         self._resume_handle = None
-        self._loop.add_reader(self._sock, self._accept)
+        try:
+            self._readers.add(self._sock.fileno(), self._accept)
+        except OSError as exc:
+            self._rest(exc)
 
 
 def _nonblocking_duplicate(sock: socket.socket) -> socket.socket:

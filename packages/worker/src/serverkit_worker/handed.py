@@ -1,9 +1,10 @@
 """Takes the connections that somebody else has accepted and hands to this worker."""
 
-import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from typing import Protocol
+
+from serverkit_worker.readers import Readers
 
 
 class HandedConnection(Protocol):
@@ -43,18 +44,18 @@ class HandedConnections:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        readers: Readers,
         source: ConnectionSource,
         admit: Callable[[HandedConnection], None],
     ) -> None:
         """Prepare to take.
 
         Args:
-            loop: that serves the connections.
+            readers: of the loop that serves the connections.
             source: of the connections.
             admit: takes over each one.
         """
-        self._loop = loop
+        self._readers = readers
         self._source = source
         self._admit = admit
         self._descriptor = -1
@@ -62,7 +63,7 @@ class HandedConnections:
     def start(self) -> None:
         """Take from now on."""
         self._descriptor = self._source.fileno()
-        self._loop.add_reader(self._descriptor, self.take_waiting)
+        self._readers.add(self._descriptor, self.take_waiting)
 
     def take_waiting(self) -> bool:
         """Take those that wait; return whether there were any."""
@@ -74,5 +75,5 @@ class HandedConnections:
     def close(self) -> None:
         """Take nothing any more; what waits is left to the other side. Repeatable."""
         if self._descriptor >= 0:
-            self._loop.remove_reader(self._descriptor)
+            self._readers.remove(self._descriptor)
             self._descriptor = -1

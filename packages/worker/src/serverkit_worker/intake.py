@@ -54,19 +54,20 @@ class Intake:
                 hands them over knows of it.
             redirects: the listeners that redirect to others; None where none does.
         """
-        loop = serving.loop
+        loop, readers = serving.loop, serving.readers
         self._serving = serving
         self._redirects = redirects
         self._acceptors = [
             Acceptor(
                 loop,
+                readers,
                 sock,
                 functools.partial(self._accepted, listener),
                 backlog=serving.config.backlog,
             )
             for listener, sock in enumerate(sockets)
         ]
-        self._handed = None if source is None else HandedConnections(loop, source, self._taken)
+        self._handed = None if source is None else HandedConnections(readers, source, self._taken)
         self.is_open = False
 
     def start(self) -> None:

@@ -9,6 +9,7 @@ Source: epoll(7), "Can I add an epoll file descriptor to another epoll instance?
 
 import asyncio
 import select
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -24,7 +25,7 @@ class Readers:
     Owner: the worker; the loop thread only.
     """
 
-    __slots__ = ("_calls", "_epoll", "_is_closed", "_loop")
+    __slots__ = ("_after", "_calls", "_epoll", "_is_calling", "_is_closed", "_loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Watch nothing yet.
@@ -37,6 +38,8 @@ class Readers:
         """
         self._loop = loop
         self._calls: dict[int, Callable[[], object]] = {}
+        self._after: deque[Callable[[], object]] = deque()
+        self._is_calling = False
         self._is_closed = False
         self._epoll = select.epoll() if hasattr(select, "epoll") else None
         if self._epoll is not None:
@@ -69,6 +72,17 @@ class Readers:
         else:
             self._epoll.unregister(descriptor)
 
+    def call_soon(self, call: Callable[[], object]) -> None:
+        """Call once, behind all that are called in this turn of the loop, or in its next turn.
+
+        Args:
+            call: raises nothing but what is to end the loop.
+        """
+        if self._is_calling:
+            self._after.append(call)
+        else:
+            self._loop.call_soon(call)
+
     def close(self) -> None:
         """Call nobody any more, also none that is added afterwards. Repeatable."""
         for descriptor in list(self._calls):
@@ -83,7 +97,21 @@ class Readers:
         if self._epoll is None:
             raise AssertionError("only its own descriptor calls this")
         calls = self._calls
-        for descriptor, _ in self._epoll.poll(0, _PER_TURN):
-            call = calls.get(descriptor)
-            if call is not None:  # One that was called before it may have had it removed.
-                call()
+        self._is_calling = True
+        try:
+            for descriptor, _ in self._epoll.poll(0, _PER_TURN):
+                call = calls.get(descriptor)
+                if call is not None:  # One that was called before it may have had it removed.
+                    call()
+        finally:
+            self._is_calling = False
+            if self._after:
+                self._call_after()
+
+    def _call_after(self) -> None:
+        try:
+            while self._after:
+                self._after.popleft()()
+        finally:
+            if self._after:  # Something is to end the loop, which may go round once more.
+                self._loop.call_soon(self._call_after)

@@ -7,7 +7,7 @@ already: a connection of one request is served within one turn, and nobody ever 
 Rules:
     It reads once each time there is something to read, so that others have their turn.
     The loop watches the descriptor for writing while something is unsent, and only then.
-    `connection_lost` comes once, in a turn of the loop of its own, and last of all.
+    `connection_lost` comes once, last of all, and never within a call of the protocol.
     No error leaves the transport: those of the socket end it, those of the protocol also reach the
     loop's exception handler.
 
@@ -15,6 +15,7 @@ Source: asyncio's "Transports and Protocols", whose contract this keeps.
 """
 
 import asyncio
+import functools
 import socket
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -308,9 +309,13 @@ class SocketTransport(asyncio.Transport):
 
     def _report(self, exc: Exception) -> None:
         """Close at once, for a fault of the protocol."""
-        context = {"message": "A protocol failed", "exception": exc, "transport": self}
-        self._loop.call_exception_handler({**context, "protocol": self._protocol})
+        self._tell(exc, self._protocol)
         self._cut_off(exc)
+
+    def _tell(self, fault: Exception, protocol: asyncio.Protocol) -> None:
+        """Tell the loop's exception handler of a fault."""
+        context = {"message": "A protocol failed", "exception": fault, "transport": self}
+        self._loop.call_exception_handler({**context, "protocol": protocol})
 
     def _cut_off(self, exc: Exception | None) -> None:
         """Close at once."""
@@ -325,13 +330,15 @@ class SocketTransport(asyncio.Transport):
     def _lose_soon(self, exc: Exception | None) -> None:
         if not self._is_lost:
             self._is_lost = True
-            self._loop.call_soon(self._lose, exc)
+            self._readers.call_soon(functools.partial(self._lose, exc))
 
     def _lose(self, exc: Exception | None) -> None:
         """Tell the protocol, and let go of everything."""
         protocol, self._protocol = self._protocol, _NOBODY
         try:
             protocol.connection_lost(exc)
+        except Exception as fault:  # noqa: BLE001  as above
+            self._tell(fault, protocol)
         finally:
             self._socket.close()
 
