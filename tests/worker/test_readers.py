@@ -1,6 +1,7 @@
 """Descriptors that are watched for reading together."""
 
 import asyncio
+import contextlib
 import functools
 import select
 import socket
@@ -118,6 +119,24 @@ def test_a_broken_connection_is_called_for(play: Play, pairs: Pairs) -> None:
         theirs.close()
         await until(lambda: bool(got))
         assert got[0] == b""
+
+    play(scene)
+
+
+def test_a_descriptor_that_somebody_closed_can_be_removed(play: Play, pairs: Pairs) -> None:
+    """Whether its number is free, or another's by now."""
+
+    async def scene(readers: Readers) -> None:
+        for ours, _ in pairs[:2]:
+            number = ours.fileno()
+            readers.add(number, pytest.fail)
+            ours.close()
+            with contextlib.ExitStack() as stack:
+                if ours is pairs[1][0]:
+                    for end in socket.socketpair():
+                        stack.enter_context(end)
+                readers.remove(number)
+                readers.remove(number)
 
     play(scene)
 

@@ -14,6 +14,7 @@ from serverkit_worker.access_log import StreamAccessLog
 from serverkit_worker.asgi import Receive, Scope, Send
 from serverkit_worker.config import WorkerConfig
 from serverkit_worker.log_output import LogOutput
+from serverkit_worker.loops import new_event_loop
 from serverkit_worker.worker import Worker
 from tests.worker.driving import GET, hello
 from tests.worker.recorder import Recorder
@@ -84,6 +85,23 @@ def test_a_socket_that_cannot_listen_fails_the_worker(any_loop: WorkerConfig) ->
         with pytest.raises((OSError, ValueError)):
             worker.run()
         assert worker.is_idle()
+
+
+def test_a_failure_leaves_nothing_on_a_loop_that_goes_on(any_loop: WorkerConfig) -> None:
+    """Neither what it watched nor what it watched with."""
+
+    async def scene() -> None:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        with (
+            listening() as good,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bad,
+            pytest.raises(OSError),  # noqa: PT011  which one is the system's business
+        ):
+            await Worker(any_loop, hello, [good, bad]).serve()
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+    with asyncio.Runner(loop_factory=lambda: new_event_loop(any_loop.loop)) as runner:
+        runner.run(scene())
 
 
 def test_shutdown_ends_run(any_loop: WorkerConfig) -> None:

@@ -8,6 +8,7 @@ Source: epoll(7), "Can I add an epoll file descriptor to another epoll instance?
 """
 
 import asyncio
+import contextlib
 import select
 from collections import deque
 from collections.abc import Callable
@@ -64,12 +65,13 @@ class Readers:
         self._calls[descriptor] = call
 
     def remove(self, descriptor: int) -> None:
-        """Call no more. The descriptor is still open."""
+        """Call no more. Repeatable."""
         if self._calls.pop(descriptor, None) is None:
             return
         if self._epoll is None:
             self._loop.remove_reader(descriptor)
-        else:
+            return
+        with contextlib.suppress(OSError):  # Somebody else has closed it.
             self._epoll.unregister(descriptor)
 
     def call_soon(self, call: Callable[[], object]) -> None:

@@ -202,13 +202,15 @@ class Worker:
 
     async def serve(self) -> None:
         """As `run`, on the running event loop, whose thread is left on all processors."""
-        serving = self._make_serving(asyncio.get_running_loop())
         with self._lock:
             if self._serving is not None:
                 raise RuntimeError("a worker serves once: make another one")
-            self._serving = serving
-        with self._gate.open(serving.loop):
-            await self._live(serving)
+            self._serving = serving = self._make_serving(asyncio.get_running_loop())
+        try:
+            with self._gate.open(serving.loop):
+                await self._live(serving)
+        finally:
+            serving.end()
 
     async def _live(self, serving: Serving) -> None:
         """Start, serve until asked to end, drain and end."""
@@ -328,7 +330,6 @@ class Worker:
             exc = await hooks.call_hook(self._app, scope, timeout_s=SHUTDOWN_HOOK_S)
             if exc is not None:
                 logger.warning("The application failed on %s", hooks.SHUTDOWN, exc_info=exc)
-        serving.end()
 
     def _watch_shutdown_event(self) -> None:
         """Carry the shared event into the loop, by a thread that does nothing but wait for it."""
