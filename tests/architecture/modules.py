@@ -192,11 +192,11 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
             "engine",
         ),
         "The supervisor": (
+            "signal_thread",
             "interrupt",
             "supervisor",
         ),
         "Around it: signals, files, systemd, process 1": (
-            "signal_thread",
             "signals",
             "folder_turn",
             "pid_file",

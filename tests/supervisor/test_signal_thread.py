@@ -61,6 +61,39 @@ def test_a_signal_to_another_thread_is_handled_at_once(wait: str) -> None:
     assert done.stderr == "serverkit: SIGTERM came a second time, so it ends at once.\n"
 
 
+# The same, where the program leaves SIGINT as it is and runs a supervisor.
+CTRL_C = """
+import signal, socket, threading, time
+from serverkit_supervisor import Supervisor, SupervisorConfig
+from tests.supervisor.echo_workers import Echo
+
+def send(event):
+    if event.kind == "ready":
+        time.sleep(0.2)  # until the main thread waits
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+def tell(event):
+    threading.Thread(target=send, args=(event,), daemon=True).start()
+
+with socket.create_server(("127.0.0.1", 0)) as listener:
+    Supervisor(Echo, SupervisorConfig(), mode="thread", on_event=tell).run([listener])
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_to_another_thread_ends_a_supervisor_at_once() -> None:
+    """Not when something else happens to wake it, which may be never."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", CTRL_C],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WAIT_S,
+    )
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr.rstrip().endswith("KeyboardInterrupt")
+
+
 def test_nothing_is_left() -> None:
     """Afterwards no signal is listened to, and every descriptor is closed."""
     thread = SignalThread({signal.SIGHUP})

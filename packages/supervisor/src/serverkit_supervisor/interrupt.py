@@ -3,13 +3,19 @@
 Python's own handler would raise KeyboardInterrupt between any two instructions of the supervisor.
 It is replaced for the time being, as `asyncio.Runner` does, and by the same conditions. Who has set
 a handler keeps it.
+
+The supervisor waits in the main thread, as a rule for long: `SignalThread` sees to it that the
+handler runs at once all the same.
 """
 
+import contextlib
 import signal
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Self
+
+from serverkit_supervisor.signal_thread import SignalThread
 
 
 class Interrupt:
@@ -29,6 +35,7 @@ class Interrupt:
         self._first = first
         self._again = again
         self._is_set = False
+        self._thread: SignalThread | None = None
         self.came = False
 
     def __enter__(self) -> Self:
@@ -36,6 +43,8 @@ class Interrupt:
         if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self._handle)
             self._is_set = True
+            with contextlib.suppress(OSError):  # Without descriptors it goes without.
+                self._thread = SignalThread({signal.SIGINT})
         return self
 
     def __exit__(
@@ -44,6 +53,8 @@ class Interrupt:
         error: BaseException | None,
         where: TracebackType | None,
     ) -> None:
+        if self._thread is not None:
+            self._thread.end()
         if self._is_set and signal.getsignal(signal.SIGINT) == self._handle:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
