@@ -215,6 +215,22 @@ async def test_a_client_that_does_not_read_is_reset() -> None:
 
 
 @stepped
+async def test_our_close_does_not_wait_for_who_does_not_read() -> None:
+    """Behind what has not made the writer wait, too: write_timeout bounds it, not the close's."""
+    app, peer = await opened(config_of(write_timeout=3.0, websocket_close_timeout=60.0))
+    peer.transport.room = 0
+    sending = await app.sending({"type": "websocket.send", "bytes": bytes(1_000)})
+    assert sending.done()
+    peer.wire.serving.start_draining("shutdown")
+
+    await advance(2.9)
+    assert not peer.ended()
+    await advance(1)
+
+    assert peer.ended() == "aborted"
+
+
+@stepped
 async def test_a_client_that_reads_slowly_is_waited_for() -> None:
     """As long as it reads what the bound of slow readers asks for."""
     app, peer = await opened(config_of(write_timeout=3.0))

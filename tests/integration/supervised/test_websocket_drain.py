@@ -142,6 +142,7 @@ def test_a_client_that_does_not_read(start: Start) -> None:
     with RawClient(server.address, receive_buffer=4096) as client:
         client.send(request("/flood", *HANDSHAKE))
         assert client.read_head().status == 101
+        server.wait_for_output("the flood stands")
         server.send_signal(signal.SIGTERM)
         assert server.wait() == 0
 

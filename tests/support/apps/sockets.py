@@ -18,6 +18,16 @@ from benchmarks.who_app import GENERATION
 FLOOD = bytes(65_536)
 
 
+async def flood(send: Send) -> None:
+    """Send without end; say so when the client does not read any more."""
+    while True:
+        sending = asyncio.ensure_future(send({"type": "websocket.send", "bytes": FLOOD}))
+        done, _ = await asyncio.wait({sending}, timeout=0.2)
+        if not done:
+            os.write(1, b"the flood stands\n")
+        await sending
+
+
 async def app(scope: Message, receive: Receive, send: Send) -> None:
     """Serve one connection by ASGI."""
     if scope["type"] != "websocket":
@@ -29,8 +39,7 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
     await send({"type": "websocket.accept"})
     await say(send, json.dumps([GENERATION, os.getpid()]))
     if scope["path"] == "/flood":
-        while True:
-            await send({"type": "websocket.send", "bytes": FLOOD})
+        await flood(send)
     while (message := await receive())["type"] == "websocket.receive":
         if scope["path"] == "/note":
             note(message["text"])

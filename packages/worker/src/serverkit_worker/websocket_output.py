@@ -179,6 +179,8 @@ class WebSocketOutput(asyncio.Protocol, abc.ABC):
         self._phase = CLOSING
         self._ending = ending
         self.deadline = self._sweep.now + self._serving.timeouts.websocket_close_s
+        if self._client.unsent_bytes and self.write_deadline == NEVER:
+            self._watch_client_read()
         self._exchange.full = False  # Nothing is delivered any more.
         self._client.resume_reading()
         self._pump()
