@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from serverkit_supervisor.handover import Accepted
+from serverkit_supervisor.thread_handover import ThreadHandover
 from tests.supervisor.accepting import Site, is_answered, open_site
 from tests.supervisor.handed import BOUND_S, close_all, is_readable, open_descriptors
 
@@ -28,6 +29,18 @@ def site() -> Iterator[Site]:
     """With one listening socket."""
     with open_site() as site:
         yield site
+
+
+def noted_gives(handover: ThreadHandover, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that gets the size of each batch that is handed over."""
+    give, gives = handover.outlet.give, []
+
+    def note(connections: Sequence[Accepted]) -> int:
+        gives.append(len(connections))
+        return give(connections)
+
+    monkeypatch.setattr(handover.outlet, "give", note)
+    return gives
 
 
 def test_connections_are_spread_evenly(site: Site) -> None:
@@ -51,13 +64,7 @@ def test_those_who_wait_together_are_handed_over_together(
     """One message and one wake for all of them: each costs more than a connection."""
     clients = [site.client() for _ in range(20)]
     handover = site.handover()
-    give, gives = handover.outlet.give, []
-
-    def note(connections: Sequence[Accepted]) -> int:
-        gives.append(len(connections))
-        return give(connections)
-
-    monkeypatch.setattr(handover.outlet, "give", note)
+    gives = noted_gives(handover, monkeypatch)
     distributor = site.distributor()
     distributor.add(handover.outlet)
     distributor.start()
@@ -257,13 +264,7 @@ def test_what_comes_while_all_are_busy_is_handed_over_together(
 ) -> None:
     """Who waits for a busy worker waits in the kernel, until one has taken what it was given."""
     handover = site.handover()
-    give, gives = handover.outlet.give, []
-
-    def note(connections: Sequence[Accepted]) -> int:
-        gives.append(len(connections))
-        return give(connections)
-
-    monkeypatch.setattr(handover.outlet, "give", note)
+    gives = noted_gives(handover, monkeypatch)
     distributor = site.distributor()
     distributor.add(handover.outlet)
     distributor.start()

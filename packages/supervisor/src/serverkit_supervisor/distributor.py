@@ -217,8 +217,7 @@ class AcceptDistributor:
 
     def _ask_for_changes(self, now: float) -> None:
         """Let the workers tell when they can take more."""
-        is_full = not self._refuses and self._room() <= 0
-        self._spread.call_when_changed(self._wakeup.set, or_closed=is_full)
+        self._spread.call_when_changed(self._wakeup.set, or_closed=not self._has_room())
         self._spread.hand_out(now)  # It may have changed before they were asked.
 
     def _may_accept(self, now: float) -> bool:
@@ -226,9 +225,13 @@ class AcceptDistributor:
         return (
             not self._spread.pending
             and self._intake.rests_until <= now
-            and (self._refuses or self._room() > 0)
+            and self._has_room()
             and self._spread.is_awaited(now)
         )
+
+    def _has_room(self) -> bool:
+        """Say whether one more may be accepted, be it to be refused."""
+        return self._refuses or self._room() > 0
 
     def _room(self) -> float:
         """Say how many more connections may be open."""
